@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Fails and lists the files that gofmt would change.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs gofmt -l)
+[[ -z $unformatted ]] || {
+	echo "gofmt would change:" >&2
+	echo "$unformatted" >&2
+	exit 1
+}
