@@ -27,7 +27,7 @@ var rules = []rule{
 	{"reader/cardsim", []string{"reader", "reader/cardsim"}},
 	{"reader/vpcd", []string{"reader", "reader/vpcd"}},
 	{"reader/pcsc", []string{"reader"}},
-	{"reader/relay", []string{"reader", "proto"}},
+	{"reader/relay", []string{"reader", "reader/relay", "proto"}},
 	{"reader/terminal", []string{"reader", "reader/relay", "proto"}},
 	{"reader", nil},
 	{"kms", []string{"kms", "reader", "reader/key", "reader/apdu", "reader/desfire", "reader/relay", "proto"}},

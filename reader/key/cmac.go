@@ -4,6 +4,8 @@ import (
 	"crypto/cipher"
 	"crypto/subtle"
 	"fmt"
+	"io"
+	"log/slog"
 )
 
 // maxBlock is the largest block of a cipher used here (AES).
@@ -54,6 +56,15 @@ func double(dst, src []byte, polynomial byte) {
 // BlockSize is the length in bytes of a full CMAC.
 func (c *CMAC) BlockSize() int { return c.size }
 
+// String implements fmt.Stringer. The subkeys would give the key's CMACs away.
+func (CMAC) String() string { return redacted }
+
+// Format implements fmt.Formatter for every verb.
+func (CMAC) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
+
+// LogValue implements slog.LogValuer.
+func (CMAC) LogValue() slog.Value { return slog.StringValue(redacted) }
+
 // addSubkey adds the subkey for a complete last block (K1) or for a padded one
 // (K2) to dst, in place.
 func (c *CMAC) addSubkey(dst []byte, padded bool) {
@@ -81,27 +92,6 @@ func (c *CMAC) Sum(dst, iv, msg []byte) {
 		msg = msg[c.size:]
 	}
 	c.last(state, msg, c.size)
-}
-
-// SumTwoBlocks writes into the first BlockSize bytes of dst the CMAC variant
-// of NXP AN10922 §2: msg, 1 to two blocks long, is padded to exactly two
-// blocks where CMAC would pad to one or two. From one block and one byte on,
-// both are the same. dst must not overlap msg. Nothing is allocated.
-func (c *CMAC) SumTwoBlocks(dst, msg []byte) {
-	state := dst[:c.size]
-	clear(state)
-	first := min(len(msg), c.size)
-	subtle.XORBytes(state, state, msg[:first])
-	rest := msg[first:]
-	if first < c.size {
-		state[first] ^= 0x80
-		c.block.Encrypt(state, state)
-		c.addSubkey(state, true)
-		c.block.Encrypt(state, state)
-		return
-	}
-	c.block.Encrypt(state, state)
-	c.last(state, rest, c.size)
 }
 
 // last absorbs the last block of a message, 0 to size bytes, into state.

@@ -3,10 +3,13 @@
 // the block cipher MAC that both use (CMAC, NIST SP 800-38B and RFC 4493).
 //
 // A key never prints. It goes into fmt, slog, JSON and text encodings as
-// "[redacted]"; Reveal is the only way to its bytes, so that every exposure
-// can be found with grep. Comparison takes constant time. Destroy clears the
-// bytes held here; copies that the Go runtime or crypto/aes made stay beyond
-// its reach, so clearing is best effort and short lifetimes are the rule.
+// "[redacted]", and as an address where package fmt calls no method, inside an
+// unexported field. Reveal is the only way to its bytes, so that every exposure
+// can be found with grep. Comparison takes constant time.
+//
+// Copies of a key share its bytes, and Destroy clears them for all. What the Go
+// runtime or crypto/aes copied elsewhere stays beyond its reach, so clearing is
+// best effort and short lifetimes are the rule.
 package key
 
 import (
@@ -29,73 +32,123 @@ var ErrLength = errors.New("wrong key length")
 
 const redacted = "[redacted]"
 
+// hidden holds the bytes of a key behind two pointers, because fmt follows one:
+// it prints what a field points to where a verb does not fit. Both pointers
+// and the bytes are one allocation. nil is the all-zero key.
+type hidden **[Size]byte
+
+func hide(b []byte) hidden {
+	h := new(struct {
+		first *[Size]byte
+		bytes [Size]byte
+	})
+	h.first = &h.bytes
+	copy(h.bytes[:], b)
+	return &h.first
+}
+
+// reveal gives the bytes themselves; they are not to be changed. A destroyed
+// key must not pass for the public all-zero key: to use one is an error of the
+// program.
+func reveal(h hidden) *[Size]byte {
+	switch {
+	case h == nil:
+		return new([Size]byte)
+	case *h == nil:
+		panic("key: internal error: a key is used after Destroy")
+	}
+	return *h
+}
+
+func checkLength(b []byte, name string) error {
+	if len(b) != Size {
+		return fmt.Errorf("%s key: %w: %d bytes, want %d", name, ErrLength, len(b), Size)
+	}
+	return nil
+}
+
+func wipe(h hidden) {
+	if h != nil && *h != nil {
+		clear((*h)[:])
+		runtime.KeepAlive(*h)
+		*h = nil
+	}
+}
+
 // AES128 is an AES-128 key. The zero value is the all-zero key, which DESFire
-// applications are born with.
-type AES128 struct{ b [Size]byte }
+// applications are born with. Compare with Equal: == compares identity.
+type AES128 struct{ h hidden }
 
 // NewAES128 copies the 16 bytes of b.
 func NewAES128(b []byte) (AES128, error) {
-	var k AES128
-	return k, fill(&k.b, b, "AES-128")
+	if err := checkLength(b, "AES-128"); err != nil {
+		return AES128{}, err
+	}
+	return AES128{hide(b)}, nil
 }
 
 // GenerateAES128 draws a key from random, which is crypto/rand.Reader except
 // in tests.
 func GenerateAES128(random io.Reader) (AES128, error) {
-	var k AES128
-	_, err := io.ReadFull(random, k.b[:])
-	if err != nil {
+	var b [Size]byte
+	defer clear(b[:])
+	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return AES128{}, fmt.Errorf("draw an AES-128 key: %w", err)
 	}
-	return k, nil
+	return AES128{hide(b[:])}, nil
 }
 
 // Reveal returns a copy of the key's bytes. Whoever calls it answers for where
 // they go.
-func (k AES128) Reveal() [Size]byte { return k.b }
+func (k AES128) Reveal() [Size]byte { return *reveal(k.h) }
 
 // Equal compares in constant time.
 func (k AES128) Equal(other AES128) bool {
-	return subtle.ConstantTimeCompare(k.b[:], other.b[:]) == 1
+	return subtle.ConstantTimeCompare(reveal(k.h)[:], reveal(other.h)[:]) == 1
 }
 
 // Block is the key's block cipher.
 func (k AES128) Block() cipher.Block {
-	b, err := aes.NewCipher(k.b[:])
+	b, err := aes.NewCipher(reveal(k.h)[:])
 	if err != nil {
 		panic("key: internal error: AES refused a 16-byte key: " + err.Error())
 	}
 	return b
 }
 
-// Destroy clears the key held here.
-func (k *AES128) Destroy() { wipe(&k.b) }
+// Destroy clears the key, for every copy of it: using one afterwards panics. It
+// may be called again.
+func (k AES128) Destroy() { wipe(k.h) }
 
 // TDEA2 is a two-key triple DES key, K1 ‖ K2. With K1 = K2 it behaves as
 // single DES; the zero value is the key of a factory-fresh DESFire card.
-type TDEA2 struct{ b [Size]byte }
+// Compare with Equal: == compares identity.
+type TDEA2 struct{ h hidden }
 
 // NewTDEA2 copies the 16 bytes of b.
 func NewTDEA2(b []byte) (TDEA2, error) {
-	var k TDEA2
-	return k, fill(&k.b, b, "two-key triple DES")
+	if err := checkLength(b, "two-key triple DES"); err != nil {
+		return TDEA2{}, err
+	}
+	return TDEA2{hide(b)}, nil
 }
 
 // Reveal returns a copy of the key's bytes, parity (or version) bits included.
-func (k TDEA2) Reveal() [Size]byte { return k.b }
+func (k TDEA2) Reveal() [Size]byte { return *reveal(k.h) }
 
 // Equal compares in constant time, parity bits included.
 func (k TDEA2) Equal(other TDEA2) bool {
-	return subtle.ConstantTimeCompare(k.b[:], other.b[:]) == 1
+	return subtle.ConstantTimeCompare(reveal(k.h)[:], reveal(other.h)[:]) == 1
 }
 
 // Single tells whether K1 and K2 are the same cipher key, so that the key
 // behaves as single DES: they are compared without the lowest bit of each
 // byte, which DES does not use.
 func (k TDEA2) Single() bool {
+	b := reveal(k.h)
 	var diff byte
 	for i := range Size / 2 {
-		diff |= (k.b[i] ^ k.b[i+Size/2]) &^ 1
+		diff |= (b[i] ^ b[i+Size/2]) &^ 1
 	}
 	return subtle.ConstantTimeByteEq(diff, 0) == 1
 }
@@ -103,8 +156,8 @@ func (k TDEA2) Single() bool {
 // Block is the key's block cipher (K1, K2, K1).
 func (k TDEA2) Block() cipher.Block {
 	var full [24]byte
-	copy(full[:], k.b[:])
-	copy(full[Size:], k.b[:8])
+	copy(full[:], reveal(k.h)[:])
+	copy(full[Size:], reveal(k.h)[:8])
 	b, err := des.NewTripleDESCipher(full[:])
 	clear(full[:])
 	if err != nil {
@@ -113,21 +166,9 @@ func (k TDEA2) Block() cipher.Block {
 	return b
 }
 
-// Destroy clears the key held here.
-func (k *TDEA2) Destroy() { wipe(&k.b) }
-
-func fill(dst *[Size]byte, b []byte, name string) error {
-	if len(b) != Size {
-		return fmt.Errorf("%s key: %w: %d bytes, want %d", name, ErrLength, len(b), Size)
-	}
-	copy(dst[:], b)
-	return nil
-}
-
-func wipe(b *[Size]byte) {
-	clear(b[:])
-	runtime.KeepAlive(b)
-}
+// Destroy clears the key, for every copy of it: using one afterwards panics. It
+// may be called again.
+func (k TDEA2) Destroy() { wipe(k.h) }
 
 // The methods below keep keys out of every encoder that prints.
 

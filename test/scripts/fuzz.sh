@@ -9,7 +9,7 @@ count=0
 while IFS=: read -r file line; do
 	target=${line#func }
 	target=${target%%(*}
-	output=$(CGO_ENABLED=0 "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "./$(dirname "$file")" 2>&1) || {
+	output=$(CGO_ENABLED=0 "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 10x "./$(dirname "$file")" 2>&1) || {
 		echo "$output" >&2
 		echo "fuzz: $target in $(dirname "$file") failed" >&2
 		exit 1

@@ -1,0 +1,189 @@
+package procedure
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"badgekms/kms/audit"
+	"badgekms/kms/keyring"
+	"badgekms/kms/reason"
+	"badgekms/kms/registry"
+	badgekmsv1 "badgekms/proto/badgekms/v1"
+	"badgekms/reader/desfire"
+)
+
+// maxTrialsInARow is how many authentications in a row the KMS tries on one key
+// of a card, over all its presentations (DESIGN.md §7; cards slow down after
+// about 50).
+const maxTrialsInARow = 20
+
+// resume goes on with an enrolment that was interrupted: the card no longer
+// has its initial key, so it must prove one of those that it may hold.
+func (p *provisioning) resume(ctx context.Context) error {
+	p.stage(badgekmsv1.Stage_STAGE_RESUME)
+	candidates, err := p.adopt(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range candidates {
+		p.attempt = a
+		proven, err := p.tryCard(ctx)
+		if err != nil {
+			return err
+		}
+		if proven {
+			p.resumed = true
+			return p.provenPICC(ctx)
+		}
+	}
+	return reason.New(badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN, "none of the %d keys that this card may hold opens it", len(candidates))
+}
+
+// adopt takes over what an earlier conversation began and lists the attempts
+// whose PICC key the card may hold, the newest first.
+func (p *provisioning) adopt(ctx context.Context) (candidates []attempt, err error) {
+	err = p.Store.Update(ctx, func(tx registry.Tx) error {
+		if err := p.checkHolder(tx); err != nil {
+			return err
+		}
+		if err := p.unfinished(tx); err != nil {
+			return err
+		}
+		if candidates, err = p.candidates(tx); err != nil {
+			return err
+		}
+		if err := p.start(tx); err != nil {
+			return err
+		}
+		return tx.AppendAudit(p.record("card.encode.resume", audit.Started))
+	})
+	return candidates, err
+}
+
+// unfinished finds the badge of a card that has not its initial key any more.
+func (p *provisioning) unfinished(tx registry.Tx) error {
+	b, err := tx.BadgeByUID(p.c.UID)
+	missing, err := notFound(err)
+	switch {
+	case err != nil:
+		return err
+	case missing:
+		return reason.New(badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN, "the card's own key is neither the factory's nor one of ours")
+	}
+	p.badge = b
+	switch b.State {
+	case registry.Reserved:
+		return nil
+	case registry.Quarantined:
+		return quarantined(b)
+	}
+	return reason.New(badgekmsv1.Reason_REASON_BADGE_ALREADY_ENCODED, "the card is badge %s, which is %s", b.ID, b.State)
+}
+
+// candidates are the attempts with an open intent, or only the one that the
+// card's own key is proven to be of.
+func (p *provisioning) candidates(tx registry.Tx) ([]attempt, error) {
+	intents, err := tx.UnsettledIntents(p.badge.UID)
+	if err != nil {
+		return nil, err
+	}
+	picc, err := tx.CardSlot(registry.SlotID{Badge: p.badge.ID, AID: registry.PICC})
+	if _, err := notFound(err); err != nil {
+		return nil, err
+	}
+	var found []attempt
+	for _, i := range intents {
+		if !slices.Equal(i.Procedure.ProfileHash, p.profileHash()) {
+			return nil, reason.New(badgekmsv1.Reason_REASON_STATE_INVALID,
+				"the enrolment of badge %s was begun under profile %q with other contents; finish it under that profile", p.badge.ID, i.Procedure.Profile)
+		}
+		a, ok := p.attemptOf(i)
+		if ok && (picc.State != registry.SlotProven || picc.Key == a.picc) {
+			found = append(found, a)
+		}
+	}
+	return found, nil
+}
+
+// tryCard authenticates with the attempt's PICC key.
+func (p *provisioning) tryCard(ctx context.Context) (proven bool, err error) {
+	if p.keys != nil {
+		p.keys.destroy()
+	}
+	if err := p.deriveFor(ctx, keyring.Recognise); err != nil {
+		return false, err
+	}
+	id := registry.SlotID{Badge: p.badge.ID, AID: registry.PICC}
+	if err := p.countTrial(ctx, id); err != nil {
+		return false, err
+	}
+	return p.tried(p.openPICC(ctx))
+}
+
+// tried tells a refused key from a failure.
+func (p *provisioning) tried(err error) (proven bool, other error) {
+	if errors.Is(err, desfire.ErrKeyRefused) || errors.Is(err, desfire.ErrCardProof) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// openPICC opens a session under the card's own key.
+func (p *provisioning) openPICC(ctx context.Context) (err error) {
+	h := desfire.AuthenticateEV2First(0, p.keys.picc, p.Random)
+	var b desfire.Batch
+	b.Seal(desfire.PlainSession{}, desfire.SelectApplication(desfire.PICC))
+	if err := add(&b, h.Start); err != nil {
+		return err
+	}
+	if err := exchange(ctx, p.c.Card, &b); err != nil {
+		return err
+	}
+	p.session, err = p.prove(ctx, h)
+	return err
+}
+
+// countTrial counts an authentication before it is tried, so that a crash can
+// not lose it.
+func (p *provisioning) countTrial(ctx context.Context, id registry.SlotID) error {
+	return p.Store.Update(ctx, func(tx registry.Tx) error {
+		n, err := tx.TrialsInARow(id)
+		if err != nil {
+			return err
+		}
+		if n >= maxTrialsInARow {
+			return reason.New(badgekmsv1.Reason_REASON_TRIALS_EXHAUSTED, "%d authentications in a row failed on badge %s; it is left alone", n, p.badge.ID)
+		}
+		_, err = tx.AddTrial(id, p.attempt.intent)
+		return err
+	})
+}
+
+// provenPICC writes the fact that a completed mutual authentication is evidence
+// of: the card holds the attempt's PICC key.
+func (p *provisioning) provenPICC(ctx context.Context) error {
+	return p.proven(ctx, registry.PICC, 0, p.attempt.picc)
+}
+
+// proven closes the intent of one slot with an authentication.
+func (p *provisioning) proven(ctx context.Context, aid registry.AID, slot byte, ref registry.KeyRef) error {
+	return p.Store.Update(ctx, func(tx registry.Tx) error {
+		err := p.close(tx, aid, slot, registry.Evidence{Kind: registry.EvidenceAuthentication, Key: ref})
+		if err != nil {
+			return err
+		}
+		return tx.ClearTrials(registry.SlotID{Badge: p.badge.ID, AID: aid, Slot: slot})
+	})
+}
+
+// close settles a slot of the attempt as new. A slot that was settled before,
+// in an earlier conversation, stays as it is.
+func (p *provisioning) close(tx registry.Tx, aid registry.AID, slot byte, e registry.Evidence) error {
+	e.Conversation = p.c.ID
+	_, err := tx.CloseIntent(p.procedure.Fence, p.attempt.intent, aid, slot, registry.OutcomeNew, e)
+	if errors.Is(err, registry.ErrSettled) {
+		return nil
+	}
+	return p.contradiction(err)
+}
