@@ -9,7 +9,7 @@ import (
 
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader/relay"
-	"badgekms/reader/terminal/presence"
+	"badgekms/reader/relay/presence"
 )
 
 // Order says what to issue.

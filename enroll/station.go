@@ -21,8 +21,8 @@ import (
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader"
 	"badgekms/reader/relay"
+	"badgekms/reader/relay/presence"
 	"badgekms/reader/relay/reason"
-	"badgekms/reader/terminal/presence"
 )
 
 // Limit is how long one conversation may take.

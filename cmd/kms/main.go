@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/kms/config"
 )
 
@@ -25,19 +26,18 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := newRoot().ExecuteContext(ctx)
+	err := cli.Execute(ctx, newRoot())
 	if err == nil {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "kms:", err)
 	var misconfigured *config.Error
-	if errors.As(err, &misconfigured) || errors.Is(err, errUsage) {
+	var usage *cli.UsageError
+	if errors.As(err, &misconfigured) || errors.As(err, &usage) {
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)
 }
-
-var errUsage = errors.New("wrong usage")
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -47,10 +47,7 @@ func newRoot() *cobra.Command {
 
 Settings come from flags, BADGEKMS_* variables, the configuration file and
 defaults, in this order. Secrets are given as files only.`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(newServe(), newInit(), newCheckConfig(), newExampleConfig())
 	return root
 }

@@ -119,7 +119,7 @@ func readHex(path string, size int) ([]byte, error) {
 func vaultClient(c config.Custody) (*api.Client, error) {
 	settings := api.DefaultConfig()
 	if settings.Error != nil {
-		return nil, fmt.Errorf("Vault's variables: %w", settings.Error)
+		return nil, fmt.Errorf("variables of Vault: %w", settings.Error)
 	}
 	settings.Address = c.Address
 	err := settings.ConfigureTLS(&api.TLSConfig{

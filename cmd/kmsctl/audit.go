@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/kms/audit"
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 )
@@ -39,7 +40,7 @@ func newAuditExport() *cobra.Command {
 	}
 	k.add(c)
 	c.Flags().StringVar(&out, "out", "", "file to write; it appears when it is complete")
-	must(c.MarkFlagRequired("out"))
+	cli.Must(c.MarkFlagRequired("out"))
 	return c
 }
 
@@ -119,7 +120,7 @@ Keep checkpoints elsewhere, and give them with --witness.`,
 	c.Flags().StringVar(&keyFile, "key", "", "the verifier key, audit.key.pub of the KMS")
 	c.Flags().StringSliceVar(&witnesses, "witness", nil, "files with checkpoints that were kept elsewhere")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	must(c.MarkFlagRequired("key"))
+	cli.Must(c.MarkFlagRequired("key"))
 	return c
 }
 

@@ -12,30 +12,17 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/cmd/internal/client"
 )
 
 // callLimit is how long one call to the KMS may take.
 const callLimit = 30 * time.Second
 
-// usageError is a mistake in the arguments.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usage(err error) error { return usageError{err} }
-
-// must is for errors of the program's own flags.
-func must(err error) {
-	if err != nil {
-		panic("kmsctl: internal error: " + err.Error())
-	}
-}
-
 // exitCode maps an error to the exit codes of DESIGN.md §8.
 func exitCode(err error) int {
-	var u usageError
-	if errors.As(err, &u) {
+	var usage *cli.UsageError
+	if errors.As(err, &usage) {
 		return client.ExitUsage
 	}
 	switch status.Code(err) {
@@ -102,7 +89,7 @@ func (k *connection) add(c *cobra.Command) {
 func (k *connection) call(ctx context.Context, f func(context.Context, grpc.ClientConnInterface) error) error {
 	s := k.settings
 	if s.Cert == "" || s.Key == "" || s.CA == "" {
-		return usage(errors.New("--cert, --key and --ca are needed: the KMS knows its callers by certificate"))
+		return cli.Usage(errors.New("--cert, --key and --ca are needed: the KMS knows its callers by certificate"))
 	}
 	conn, err := client.Dial(s)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/kms/an10922"
 	"badgekms/kms/profile"
 	"badgekms/reader/key"
@@ -53,7 +54,7 @@ Give M itself (--m, 1 to 31 bytes), or the fields it is made of.`,
 	c.Flags().StringVar(&f.systemID, "system-id", "", "the establishment's system_id, 4 to 18 bytes: text, or hex:…")
 	c.Flags().StringSliceVar(&f.fields, "fields", []string{"uid", "aid", "slot", "issue", "system_id"}, "the fields of M, in order")
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
-	must(c.MarkFlagRequired("master-file"))
+	cli.Must(c.MarkFlagRequired("master-file"))
 	c.MarkFlagsMutuallyExclusive("m", "uid")
 	c.MarkFlagsOneRequired("m", "uid")
 	c.MarkFlagsRequiredTogether("uid", "aid", "system-id")
@@ -79,7 +80,7 @@ func diversify(w io.Writer, f diversifyFlags) error {
 	}
 	m, err := f.input()
 	if err != nil {
-		return usage(err)
+		return cli.Usage(err)
 	}
 	found, err := an10922.Diagnose(master, m)
 	if err != nil {
@@ -141,7 +142,7 @@ func readTestMaster(path string) (key.AES128, error) {
 	// The error of the decoder would quote a digit of the key.
 	b, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(b) != key.Size {
-		return key.AES128{}, usage(errors.New("--master-file: the file must hold 32 hexadecimal digits and nothing else"))
+		return key.AES128{}, cli.Usage(errors.New("--master-file: the file must hold 32 hexadecimal digits and nothing else"))
 	}
 	return key.NewAES128(b)
 }

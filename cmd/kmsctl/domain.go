@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/kms/profile"
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 )
@@ -67,7 +68,7 @@ func wantedDomains(name, kind string, fromProfile bool, file string) ([]*badgekm
 		case "authentication":
 			return []*badgekmsv1.CreateDomainRequest{{Name: name, Kind: badgekmsv1.DomainKind_DOMAIN_KIND_AUTHENTICATION}}, nil
 		}
-		return nil, usage(fmt.Errorf("--kind %q: give admin or authentication", kind))
+		return nil, cli.Usage(fmt.Errorf("--kind %q: give admin or authentication", kind))
 	}
 	p := profile.Default()
 	if file != "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"badgekms/cmd/internal/cli"
 	"badgekms/kms/pki"
 )
 
@@ -38,7 +39,7 @@ type caFlags struct{ dir, passphraseFile string }
 func (f *caFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.dir, "dir", "", "folder of the CA (ca.crt and ca.key)")
 	c.Flags().StringVar(&f.passphraseFile, "passphrase-file", "", "file with the passphrase of ca.key; without it the key is protected by its file mode only")
-	must(c.MarkFlagRequired("dir"))
+	cli.Must(c.MarkFlagRequired("dir"))
 }
 
 func (f *caFlags) options() (pki.Options, error) {
@@ -71,7 +72,7 @@ func newPKIInit() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().StringVar(&trustDomain, "trust-domain", "", "DNS-like name of the establishment")
-	must(c.MarkFlagRequired("trust-domain"))
+	cli.Must(c.MarkFlagRequired("trust-domain"))
 	return c
 }
 
@@ -97,7 +98,7 @@ func newPKIIssue() *cobra.Command {
 			}
 			r, err := pki.ParseRole(role)
 			if err != nil {
-				return usage(err)
+				return cli.Usage(err)
 			}
 			leaf, err := ca.Issue(r, name, hosts, ttl)
 			if err != nil {
@@ -117,7 +118,7 @@ func newPKIIssue() *cobra.Command {
 	c.Flags().StringSliceVar(&hosts, "host", nil, "DNS names and IP addresses of a server (role kms)")
 	c.Flags().DurationVar(&ttl, "ttl", 0, "validity, for example 720h; 0 is the default of 90 days")
 	c.Flags().StringVar(&out, "out", ".", "folder for the two files")
-	must(c.MarkFlagRequired("role"))
-	must(c.MarkFlagRequired("name"))
+	cli.Must(c.MarkFlagRequired("role"))
+	cli.Must(c.MarkFlagRequired("name"))
 	return c
 }

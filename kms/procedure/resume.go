@@ -145,19 +145,38 @@ func (p *provisioning) openPICC(ctx context.Context) (err error) {
 }
 
 // countTrial counts an authentication before it is tried, so that a crash can
-// not lose it.
+// not lose it. A badge on which too many failed is quarantined.
 func (p *provisioning) countTrial(ctx context.Context, id registry.SlotID) error {
-	return p.Store.Update(ctx, func(tx registry.Tx) error {
-		n, err := tx.TrialsInARow(id)
-		if err != nil {
+	var before int
+	err := p.Store.Update(ctx, func(tx registry.Tx) (err error) {
+		if before, err = tx.TrialsInARow(id); err != nil {
 			return err
 		}
-		if n >= maxTrialsInARow {
-			return reason.New(badgekmsv1.Reason_REASON_TRIALS_EXHAUSTED, "%d authentications in a row failed on badge %s; it is left alone", n, p.badge.ID)
+		if before >= maxTrialsInARow {
+			return p.quarantine(tx)
 		}
 		_, err = tx.AddTrial(id, p.attempt.intent)
 		return err
 	})
+	if err == nil && before >= maxTrialsInARow {
+		err = reason.New(badgekmsv1.Reason_REASON_TRIALS_EXHAUSTED, "%d authentications in a row failed on badge %s; it is set aside", before, p.badge.ID)
+	}
+	return err
+}
+
+// quarantine sets the badge aside: an officer decides what becomes of it.
+func (p *provisioning) quarantine(tx registry.Tx) error {
+	b, err := tx.Badge(p.badge.ID)
+	if err != nil {
+		return err
+	}
+	b.State = registry.Quarantined
+	if p.badge, err = tx.UpdateBadge(b); err != nil {
+		return err
+	}
+	r := p.record("badge.quarantine", audit.Done)
+	r.Reason = reason.Name(badgekmsv1.Reason_REASON_TRIALS_EXHAUSTED)
+	return tx.AppendAudit(r)
 }
 
 // provenPICC writes the fact that a completed mutual authentication is evidence

@@ -83,7 +83,7 @@ func (s *conversations) Converse(stream badgekmsv1.ConversationService_ConverseS
 	if errors.Is(err, relay.ErrProtocol) {
 		return err
 	}
-	s.Log.InfoContext(ctx, "conversation", "id", c.ID, "procedure", open.GetProcedure().String(), "peer", id.String(),
+	s.Log.Log(ctx, level(outcome.GetReason()), "conversation", "id", c.ID, "procedure", open.GetProcedure().String(), "peer", id.String(),
 		"reader", open.GetReader(), "verdict", outcome.GetVerdict().String(), "reason", reason.Name(outcome.GetReason()),
 		"badge", outcome.GetBadgeId(), "cause", err)
 	outcome.Conversation = c.ID

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"log/slog"
+
 	"badgekms/kms/procedure"
 	"badgekms/kms/reason"
 	badgekmsv1 "badgekms/proto/badgekms/v1"
@@ -15,6 +17,19 @@ func verdict(err error) *badgekmsv1.Outcome {
 		r = reason.Of(err)
 	}
 	return &badgekmsv1.Outcome{Verdict: reason.Verdict(r), Reason: r}
+}
+
+// level makes the log stand out where somebody may be attacking: a card that is
+// not what it claims to be.
+func level(r badgekmsv1.Reason) slog.Level {
+	switch r {
+	case badgekmsv1.Reason_REASON_KEY_REFUSED, badgekmsv1.Reason_REASON_PROTOCOL_DOWNGRADED,
+		badgekmsv1.Reason_REASON_UID_MISMATCH, badgekmsv1.Reason_REASON_CARD_NOT_GENUINE:
+		return slog.LevelWarn
+	case badgekmsv1.Reason_REASON_INTERNAL:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
 }
 
 func tapOutcome(t procedure.Tap, err error) *badgekmsv1.Outcome {

@@ -33,8 +33,8 @@ type Timings struct {
 	Script time.Duration
 	// Card is the time of the runs of the KMS, on the card.
 	Card time.Duration
-	// KMS is the time in the KMS by its own word, the card's excluded.
-	KMS time.Duration
+	// Server is the time in the KMS by its own word, the card's excluded.
+	Server time.Duration
 	// Total is the whole, the network included.
 	Total time.Duration
 }
@@ -57,7 +57,7 @@ func (c *Caller) Call(ctx context.Context, card reader.Card, open *badgekmsv1.Op
 		outcome, err = c.attempt(ctx, card, open, onProgress, &t)
 	}
 	t.Total = time.Since(start)
-	t.KMS = time.Duration(outcome.GetKmsMicroseconds()) * time.Microsecond
+	t.Server = time.Duration(outcome.GetKmsMicroseconds()) * time.Microsecond
 	return outcome, t, err
 }
 

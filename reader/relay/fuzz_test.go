@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -86,8 +87,10 @@ func FuzzCommands(f *testing.F) {
 			}
 			return
 		}
-		if again := encodeRun(m.GetSeq(), run); !proto.Equal(&badgekmsv1.Run{Seq: m.GetSeq(), Commands: m.GetCommands()}, again) {
-			t.Fatal("what was accepted is not what was sent")
+		for i, c := range m.GetCommands() {
+			if !bytes.Equal(run[i].APDU, c.GetApdu()) || uint32(run[i].Expect) != c.GetExpectedSw() {
+				t.Fatal("what was accepted is not what was sent")
+			}
 		}
 	})
 }

@@ -7,17 +7,13 @@ import (
 	"badgekms/reader"
 )
 
-// The largest fields of an Open.
+// The bounds of fields.
 const (
-	maxATR       = 33  // ISO/IEC 7816-3 §8.1
-	maxText      = 255 // reader name, request id, script version
-	minAPDU      = 4   // CLA INS P1 P2
-	minRapdu     = 2   // SW1 SW2
-	largestSW    = 0xFFFF
-	uidForms     = "0 (unknown), 4, 7 or 10 bytes"
-	atrForms     = "at most 33 bytes"
-	textForms    = "at most 255 bytes"
-	maxHolderLen = 255
+	minAPDU   = 4   // CLA INS P1 P2
+	minRapdu  = 2   // SW1 SW2
+	maxATR    = 33  // ISO/IEC 7816-3 §8.1
+	maxText   = 255 // bytes of a name or id
+	largestSW = 0xFFFF
 )
 
 // encodeRun is run as the message that carries it.
@@ -150,16 +146,16 @@ func checkOpen(open *badgekmsv1.Open, o Options) error {
 		{"provision.holder_id", open.GetProvision().GetHolderId()},
 	} {
 		if len(text.value) > maxText {
-			return invalid("Open.%s has %d bytes, want %s", text.field, len(text.value), textForms)
+			return invalid("Open.%s has %d bytes, at most %d are allowed", text.field, len(text.value), maxText)
 		}
 	}
 	if n := len(open.GetAtr()); n > maxATR {
-		return invalid("Open.atr has %d bytes, want %s", n, atrForms)
+		return invalid("Open.atr has %d bytes, at most %d are allowed", n, maxATR)
 	}
 	switch n := len(open.GetUid()); n {
 	case 0, 4, 7, 10:
 	default:
-		return invalid("Open.uid has %d bytes, want %s", n, uidForms)
+		return invalid("Open.uid has %d bytes, want 4, 7 or 10, or none where it is not known", n)
 	}
 	return checkResponses("Open.script_responses", open.GetScriptResponses(), o)
 }

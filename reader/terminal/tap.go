@@ -108,7 +108,7 @@ func (t Tap) MarshalJSON() ([]byte, error) {
 		Timings: timingsJSON{
 			Script: t.Timings.Script.Microseconds(),
 			Card:   t.Timings.Card.Microseconds(),
-			KMS:    t.Timings.KMS.Microseconds(),
+			KMS:    t.Timings.Server.Microseconds(),
 			Total:  t.Timings.Total.Microseconds(),
 		},
 	})

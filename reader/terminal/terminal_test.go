@@ -218,7 +218,7 @@ func TestOpening(t *testing.T) {
 	if diff := cmp.Diff([]reader.Sharing{reader.Shared}, b.desk.Opened()); diff != "" {
 		t.Errorf("sharing (-want +got):\n%s", diff)
 	}
-	if tm := tap.Timings; tm.Script <= 0 || tm.Card <= 0 || tm.KMS != 1500*time.Microsecond || tm.Total < tm.Script+tm.Card {
+	if tm := tap.Timings; tm.Script <= 0 || tm.Card <= 0 || tm.Server != 1500*time.Microsecond || tm.Total < tm.Script+tm.Card {
 		t.Errorf("timings %+v", tm)
 	}
 }
@@ -309,7 +309,7 @@ func TestTapJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tap.Timings = relay.Timings{Script: 1000, Card: 2000, KMS: 3000, Total: 4000}
+	tap.Timings = relay.Timings{Script: 1000, Card: 2000, Server: 3000, Total: 4000}
 	raw, err := json.Marshal(tap)
 	if err != nil {
 		t.Fatal(err)

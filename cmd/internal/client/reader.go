@@ -10,7 +10,7 @@ import (
 
 	"badgekms/enroll/text"
 	"badgekms/reader"
-	"badgekms/reader/terminal/presence"
+	"badgekms/reader/relay/presence"
 )
 
 // ReaderFlags are the options of commands that use a reader.

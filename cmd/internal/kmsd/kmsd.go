@@ -127,6 +127,12 @@ type Daemon struct {
 // the profile the KMS runs, so that they can be created, but is not ready.
 func Start(ctx context.Context, o Options) (*Daemon, error) {
 	d := &Daemon{options: o, serving: make(chan error, 1)}
+	for _, w := range o.Profile.Warnings() {
+		o.Log.Warn("card profile", "warning", w)
+	}
+	if len(o.Originality.TestKeys) > 0 {
+		o.Log.Warn("simulated cards are taken for genuine ones: for tests only")
+	}
 	starting, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := d.open(starting); err != nil {

@@ -19,9 +19,9 @@ import (
 	"badgekms/enroll/text"
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader"
+	"badgekms/reader/relay/presence"
 	"badgekms/reader/relay/reason"
 	"badgekms/reader/terminal"
-	"badgekms/reader/terminal/presence"
 )
 
 // app is one run of the program.
@@ -188,7 +188,7 @@ func (a *app) line(tap terminal.Tap) string {
 	add("total", milliseconds(tap.Timings.Total))
 	add("script", milliseconds(tap.Timings.Script))
 	add("card", milliseconds(tap.Timings.Card))
-	add("kms", milliseconds(tap.Timings.KMS))
+	add("kms", milliseconds(tap.Timings.Server))
 	return strings.Join(parts, " ") + "  " + a.sentence(tap)
 }
 
