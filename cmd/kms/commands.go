@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,17 +23,23 @@ func newServe() *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	s := addSettings(c)
+	var addressFile string
+	c.Flags().StringVar(&addressFile, "address-file", "",
+		"write HOST:PORT being served to `FILE` once ready, for --listen with port 0; removed at the end")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		cfg, err := s.load(c)
 		if err != nil {
 			return err
 		}
-		return serve(c.Context(), cfg)
+		return serve(c.Context(), cfg, addressFile)
 	}
 	return c
 }
 
-func serve(ctx context.Context, cfg *config.Config) error {
+func serve(ctx context.Context, cfg *config.Config, addressFile string) (err error) {
+	if err := removeAddress(addressFile); err != nil {
+		return err
+	}
 	log := newLogger(cfg.Log)
 	o, err := options(cfg, log)
 	if err != nil {
@@ -42,17 +49,24 @@ func serve(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, removeAddress(addressFile), stop(d)) }()
+	if err := publishAddress(addressFile, d.Addr()); err != nil {
+		return err
+	}
 	select {
 	case <-ctx.Done():
 		log.Info("KMS stops; the calls under way may end")
-	case err = <-d.Done():
+		return nil
+	case err := <-d.Done():
+		return err
 	}
+}
+
+// stop lets the calls under way end.
+func stop(d *kmsd.Daemon) error {
 	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	if stopped := d.Stop(stopping); err == nil {
-		err = stopped
-	}
-	return err
+	return d.Stop(stopping)
 }
 
 func newInit() *cobra.Command {

@@ -35,7 +35,7 @@ type TI [tiLen]byte
 // own, so commands may be sealed ahead of their answers.
 type EV2Session struct {
 	enc     cipher.Block
-	mac     *key.CMAC
+	mac     key.CMAC
 	ti      TI
 	counter uint16
 	keyNo   byte

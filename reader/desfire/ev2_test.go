@@ -14,7 +14,7 @@ import (
 
 // newEV2Session is a session with these session keys, TI and CmdCtr zero.
 func newEV2Session(enc, mac [key.Size]byte) *EV2Session {
-	return &EV2Session{enc: aesBlock(enc[:]), mac: key.NewCMAC(aesBlock(mac[:]))}
+	return &EV2Session{enc: aesBlock(enc[:]), mac: *key.NewCMAC(aesBlock(mac[:]))}
 }
 
 // sessionOf is an EV2 session in the state of a vector.

@@ -34,6 +34,7 @@ type EV2Handshake struct {
 	prior  *EV2Session // the session that NonFirst continues
 
 	block      cipher.Block
+	cmac       key.CMAC // over block, for the session keys
 	rndA, rndB [rndLen]byte
 	iv         [blockSize]byte
 	work       [2 * blockSize]byte // token, then derivation
@@ -173,7 +174,7 @@ func (h *EV2Handshake) conclude(answer []byte) error {
 //	SV1 = A5 5A 00 01 00 80 ‖ A[0:2] ‖ A[2:8]^B[0:6] ‖ B[6:16] ‖ A[8:16]
 //	SV2 = 5A A5 ..                      ENC = CMAC(K, SV1)  MAC = CMAC(K, SV2)
 func (h *EV2Handshake) derive() *EV2Session {
-	c := key.NewCMAC(h.block)
+	h.cmac.Init(h.block)
 	sv := h.work[:]
 	copy(sv, []byte{0xA5, 0x5A, 0x00, 0x01, 0x00, 0x80})
 	copy(sv[6:], h.rndA[:8])
@@ -181,18 +182,18 @@ func (h *EV2Handshake) derive() *EV2Session {
 	copy(sv[14:], h.rndB[6:])
 	copy(sv[24:], h.rndA[8:])
 	s := &EV2Session{keyNo: h.keyNo}
-	c.Sum(s.tag[:], nil, sv)
+	h.cmac.Sum(s.tag[:], nil, sv)
 	s.enc = aesBlock(s.tag[:])
 	sv[0], sv[1] = 0x5A, 0xA5
-	c.Sum(s.tag[:], nil, sv)
-	s.mac = key.NewCMAC(aesBlock(s.tag[:]))
+	h.cmac.Sum(s.tag[:], nil, sv)
+	s.mac.Init(aesBlock(s.tag[:]))
 	clear(s.tag[:])
 	return s
 }
 
 // forget drops the key and the challenges once they are not needed.
 func (h *EV2Handshake) forget() {
-	h.block = nil
+	h.block, h.cmac = nil, key.CMAC{}
 	clear(h.rndA[:])
 	clear(h.rndB[:])
 	clear(h.work[:])

@@ -26,7 +26,14 @@ type CMAC struct {
 // NewCMAC prepares b, a cipher with blocks of 8 bytes (DES) or 16 bytes (AES).
 // Any other size is an error of the program and panics.
 func NewCMAC(b cipher.Block) *CMAC {
-	c := &CMAC{block: b, size: b.BlockSize()}
+	c := new(CMAC)
+	c.Init(b)
+	return c
+}
+
+// Init is NewCMAC in place, for a CMAC that is part of something larger.
+func (c *CMAC) Init(b cipher.Block) {
+	*c = CMAC{block: b, size: b.BlockSize()}
 	var polynomial byte
 	switch c.size {
 	case 8:
@@ -40,7 +47,6 @@ func NewCMAC(b cipher.Block) *CMAC {
 	b.Encrypt(k1, k1)
 	double(k1, k1, polynomial)
 	double(k2, k1, polynomial)
-	return c
 }
 
 // double multiplies by x in GF(2^n), most significant bit first.
