@@ -12,6 +12,9 @@ import (
 	"fmt"
 
 	badgekmsv1 "badgekms/proto/badgekms/v1"
+	"badgekms/reader/apdu"
+	"badgekms/reader/relay"
+	relayreason "badgekms/reader/relay/reason"
 )
 
 // Error is an error with its Reason. The cause is for the log; callers of the
@@ -55,19 +58,10 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Reason == e.Reason && t.Message == "" && t.cause == nil
 }
 
-// Name is the reason as ErrorInfo, logs and audit records spell it: without
-// the prefix of the enumeration. UNSPECIFIED, the reason of a grant, is empty.
-func Name(r badgekmsv1.Reason) string {
-	if r == badgekmsv1.Reason_REASON_UNSPECIFIED {
-		return ""
-	}
-	const prefix = "REASON_"
-	name := r.String()
-	if len(name) > len(prefix) && name[:len(prefix)] == prefix {
-		return name[len(prefix):]
-	}
-	return name
-}
+// Name is the reason as ErrorInfo, logs and audit records spell it, the same as
+// on the reader's side: without the prefix of the enumeration. UNSPECIFIED, the
+// reason of a grant, is empty.
+func Name(r badgekmsv1.Reason) string { return relayreason.Name(r) }
 
 // Parse is the inverse of Name. An unknown name is UNSPECIFIED and false.
 func Parse(name string) (badgekmsv1.Reason, bool) {
@@ -75,17 +69,27 @@ func Parse(name string) (badgekmsv1.Reason, bool) {
 	return badgekmsv1.Reason(v), ok
 }
 
-// Of finds the reason of err: that of the first Error in its chain, or what
-// the sentinel errors of the packages below stand for, or INTERNAL.
+// Of finds the reason of err: that of the first Error in its chain, the one
+// that a broken rule of the relay names, what the sentinel errors of the
+// packages below stand for, CARD_ERROR for any other error status of a card,
+// or INTERNAL.
 func Of(err error) badgekmsv1.Reason {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Reason
 	}
+	var broken *relay.ProtocolError
+	if errors.As(err, &broken) {
+		return broken.Reason
+	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
 			return s.reason
 		}
+	}
+	var status *apdu.StatusError
+	if errors.As(err, &status) {
+		return badgekmsv1.Reason_REASON_CARD_ERROR
 	}
 	return badgekmsv1.Reason_REASON_INTERNAL
 }

@@ -43,7 +43,6 @@ var sentinels = []struct {
 	{reader.ErrNoCard, badgekmsv1.Reason_REASON_CARD_REMOVED},
 	{reader.ErrReader, badgekmsv1.Reason_REASON_READER_FAILED},
 	{reader.ErrMalformed, badgekmsv1.Reason_REASON_MESSAGE_INVALID},
-	{relay.ErrProtocol, badgekmsv1.Reason_REASON_MESSAGE_INVALID},
 	{relay.ErrSilent, badgekmsv1.Reason_REASON_RELAY_SILENT},
 	{relay.ErrClosed, badgekmsv1.Reason_REASON_CARD_REMOVED},
 	{relay.ErrDisconnected, badgekmsv1.Reason_REASON_RELAY_SILENT},

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -122,12 +123,61 @@ func TestRevealIsACopy(t *testing.T) {
 	}
 }
 
+// A destroyed key is gone for all its copies, and must not pass for the public
+// all-zero key.
 func TestDestroy(t *testing.T) {
 	a, d := keys(t)
+	copyOfA, copyOfD := a, d
+	a.Destroy()
 	a.Destroy()
 	d.Destroy()
-	if !a.Equal(key.AES128{}) || !d.Equal(key.TDEA2{}) {
-		t.Error("a destroyed key has bytes left")
+	for name, use := range map[string]func(){
+		"AES128":          func() { a.Reveal() },
+		"copy of AES128":  func() { copyOfA.Block() },
+		"AES128 compared": func() { a.Equal(key.AES128{}) },
+		"TDEA2":           func() { d.Reveal() },
+		"copy of TDEA2":   func() { copyOfD.Single() },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: a destroyed key can be used", name)
+				}
+			}()
+			use()
+		}()
+	}
+	if zero := (key.AES128{}); zero.Reveal() != [key.Size]byte{} {
+		t.Error("the zero value is not the all-zero key")
+	}
+	zero := key.AES128{}
+	zero.Destroy()
+	if zero.Reveal() != [key.Size]byte{} {
+		t.Error("destroying the zero value changed it")
+	}
+}
+
+// Package fmt calls no method inside an unexported field: what it prints there
+// must not be the key either.
+func TestKeysInUnexportedFieldsNeverPrint(t *testing.T) {
+	a, d := keys(t)
+	type holder struct {
+		aes  key.AES128
+		tdea key.TDEA2
+	}
+	type deep struct{ h []holder }
+	h := holder{a, d}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%b", "%t"} {
+		for _, value := range []any{h, &h, []holder{h}, deep{[]holder{h}}, map[string]holder{"k": h}, any(h), reflect.ValueOf(h)} {
+			out := fmt.Sprintf(verb, value)
+			for _, form := range []string{"%x", "%X", "%d", "%v", "% x", "% d", "%08b", "%b", "%q", "%s"} {
+				for _, secret := range []any{secretBytes, [key.Size]byte(secretBytes)} {
+					if strings.Contains(out, strings.Trim(fmt.Sprintf(form, secret), "[]")) {
+						t.Errorf("%s of %T prints the key: %s", verb, value, out)
+					}
+				}
+			}
+		}
 	}
 }
 
