@@ -73,7 +73,7 @@ func loadProfile(path string) (*profile.Profile, error) {
 // initialKey is the key that cards come from their supplier with.
 func initialKey(k profile.InitialKey) (key.TDEA2, registry.KeyRef, error) {
 	switch k.Type {
-	case profile.InitialFactory:
+	case profile.InitialFactory, "":
 		return key.TDEA2{}, registry.PublicDefault(), nil
 	case profile.InitialTDEA2:
 		b, err := readHex(k.File, key.Size)

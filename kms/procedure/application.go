@@ -44,8 +44,11 @@ func (p *provisioning) makeApplication(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("create the application: %w", err)
 	}
-	p.stage(badgekmsv1.Stage_STAGE_ADMIN_KEY)
-	return p.keyAdmin(ctx, birth)
+	s, err := p.prove(ctx, birth)
+	if err != nil {
+		return fmt.Errorf("open the new application: %w", err)
+	}
+	return p.keyAdmin(ctx, s)
 }
 
 // examine checks in the session what the look only hinted at.
@@ -169,12 +172,10 @@ func (p *provisioning) create(ctx context.Context, x examined) (*desfire.EV2Hand
 	return birth, p.write(ctx, &b)
 }
 
-// keyAdmin replaces the key of slot 0 and proves the new one.
-func (p *provisioning) keyAdmin(ctx context.Context, birth *desfire.EV2Handshake) error {
-	s, err := p.prove(ctx, birth)
-	if err != nil {
-		return fmt.Errorf("open the new application: %w", err)
-	}
+// keyAdmin replaces the key of slot 0, in a session under the key of birth, and
+// proves the new one.
+func (p *provisioning) keyAdmin(ctx context.Context, s *desfire.EV2Session) (err error) {
+	p.stage(badgekmsv1.Stage_STAGE_ADMIN_KEY)
 	next := desfire.AuthenticateEV2First(0, p.keys.slots[0], p.Random)
 	var b desfire.Batch
 	b.Seal(s, desfire.ChangeOwnKey(0, p.keys.slots[0], p.keys.slotVersions[0]))

@@ -39,6 +39,11 @@ const systemID = profile.SystemID("750712184")
 
 func newKMS(t *testing.T) *kms {
 	t.Helper()
+	return newKMSWith(t, profile.Default())
+}
+
+func newKMSWith(t *testing.T, p *profile.Profile) *kms {
+	t.Helper()
 	k := &kms{t: t, now: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), alive: map[string]bool{}}
 	clock := func() time.Time { return k.now }
 	appender, err := audit.NewAppender("test", clock, rand.Reader)
@@ -50,7 +55,6 @@ func newKMS(t *testing.T) *kms {
 	t.Cleanup(func() { must(t, store.Close()) })
 	k.store = store
 	k.office = &office.Office{Store: store, Now: clock}
-	p := profile.Default()
 	ring, err := keyring.NewRing(nil, nil)
 	must(t, err)
 	masters := custodytest.NewInsecureMemory(rand.Reader)

@@ -66,6 +66,18 @@ func (e *Engine) known(ctx context.Context, uid []byte, i *Inspection) error {
 	})
 }
 
+// openable tells whether a card that we never wrote lets itself be encoded: with
+// its supplier's key, or on a foreign card by its owner's settings.
+func (e *Engine) openable(l look) error {
+	switch {
+	case e.ownCards() && (l.settings == nil || l.settings.KeyType != desfire.KeyType2TDEA):
+		return reason.New(badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN, "the card's own key is not the factory's")
+	case !e.ownCards() && (l.settings == nil || l.settings.Rights&desfire.FreeCreateDelete == 0):
+		return reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card lets only its owner create applications")
+	}
+	return nil
+}
+
 // wouldEncode foretells what Provision would say of the card, as far as hints
 // tell.
 func (e *Engine) wouldEncode(l look, uid []byte, i Inspection) error {
@@ -73,15 +85,12 @@ func (e *Engine) wouldEncode(l look, uid []byte, i Inspection) error {
 		return err
 	}
 	ours := l.has(desfire.AID(e.Profile.Application.AID))
-	factory := l.settings != nil && l.settings.KeyType == desfire.KeyType2TDEA
 	switch i.BadgeState {
 	case "":
 		if ours {
 			return reason.New(badgekmsv1.Reason_REASON_APPLICATION_OCCUPIED, "our application is on a card that is not in the registry")
 		}
-		if !factory {
-			return reason.New(badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN, "the card's own key is not the factory's")
-		}
+		return e.openable(l)
 	case registry.Reserved, registry.Stock:
 	case registry.Quarantined:
 		return reason.New(badgekmsv1.Reason_REASON_BADGE_QUARANTINED, "the badge is set aside")

@@ -82,6 +82,11 @@ func (p *provisioning) forget() {
 }
 
 func (p *provisioning) run(ctx context.Context) (Provisioned, error) {
+	open := p.openOwn
+	if !p.ownCards() {
+		open = p.openForeign
+		p.c.Card = &foreignCard{Card: p.c.Card, ours: desfire.AID(p.Profile.Application.AID)}
+	}
 	p.stage(badgekmsv1.Stage_STAGE_CARD_CHECK)
 	l, rest, err := p.lookAt(ctx, p.c)
 	if err != nil {
@@ -91,10 +96,7 @@ func (p *provisioning) run(ctx context.Context) (Provisioned, error) {
 	if err := p.encodable(l, p.c.UID); err != nil {
 		return Provisioned{}, err
 	}
-	if err := p.takeCard(ctx, rest); err != nil {
-		return Provisioned{}, err
-	}
-	if err := p.makeApplication(ctx); err != nil {
+	if err := open(ctx, rest); err != nil {
 		return Provisioned{}, err
 	}
 	door, err := p.keyAndFill(ctx)
@@ -131,6 +133,15 @@ func (e *Engine) encodable(l look, uid []byte) error {
 		return reason.New(badgekmsv1.Reason_REASON_CARD_NOT_GENUINE, "the originality signature is missing or wrong")
 	}
 	return nil
+}
+
+// openOwn leads to a session under slot 0 on a card whose own key is, or
+// becomes, ours.
+func (p *provisioning) openOwn(ctx context.Context, rest []reader.Response) error {
+	if err := p.takeCard(ctx, rest); err != nil {
+		return err
+	}
+	return p.makeApplication(ctx)
 }
 
 // takeCard opens a session under the card's own PICC master key: a fresh card
@@ -177,9 +188,8 @@ func isStatus(err error, any ...apdu.Status) bool {
 // takeFresh gives a card with its initial key a number, an intent and a PICC
 // master key of its own.
 func (p *provisioning) takeFresh(ctx context.Context, challenge reader.Response) error {
-	aid := desfire.AID(p.Profile.Application.AID)
-	if p.look.has(aid) {
-		return reason.New(badgekmsv1.Reason_REASON_APPLICATION_OCCUPIED, "application %s is on a card whose own key was never ours", aid)
+	if p.look.has(desfire.AID(p.Profile.Application.AID)) {
+		return p.occupied()
 	}
 	p.stage(badgekmsv1.Stage_STAGE_CARD_KEY)
 	if err := p.reserve(ctx); err != nil {
@@ -214,7 +224,15 @@ func (p *provisioning) takeFresh(ctx context.Context, challenge reader.Response)
 	return p.provenPICC(ctx)
 }
 
+func (p *provisioning) occupied() error {
+	return reason.New(badgekmsv1.Reason_REASON_APPLICATION_OCCUPIED, "application %s is on a card that we never wrote", p.Profile.Application.AID)
+}
+
+// deriveFor computes the keys of the attempt, in the place of another's.
 func (p *provisioning) deriveFor(ctx context.Context, use keyring.Use) (err error) {
+	if p.keys != nil {
+		p.keys.destroy()
+	}
 	p.keys, err = p.derive(ctx, use, p.badge.UID, p.attempt)
 	return err
 }

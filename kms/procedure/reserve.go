@@ -60,22 +60,27 @@ func (p *provisioning) reserve(ctx context.Context) error {
 		if err := p.start(tx); err != nil {
 			return err
 		}
-		issue, err := tx.AllocateIssue(p.badge.UID, p.c.ID)
-		if err != nil {
-			return err
-		}
-		if p.attempt, err = p.newAttempt(issue); err != nil {
-			return err
-		}
-		intent, err := tx.OpenIntent(registry.Intent{Procedure: p.procedure, Slots: p.attempt.intentSlots(p.InitialRef)})
-		if err != nil {
-			return p.contradiction(err)
-		}
-		p.attempt.intent = intent.ID
-		r := p.record("card.encode", audit.Started)
-		r.Writes = p.attempt.writes(p.badge.UID)
-		return tx.AppendAudit(r)
+		return p.begin(tx)
 	})
+}
+
+// begin allocates an issue number and opens the intent of its keys.
+func (p *provisioning) begin(tx registry.Tx) error {
+	issue, err := tx.AllocateIssue(p.badge.UID, p.c.ID)
+	if err != nil {
+		return err
+	}
+	if p.attempt, err = p.newAttempt(issue); err != nil {
+		return err
+	}
+	intent, err := tx.OpenIntent(registry.Intent{Procedure: p.procedure, Slots: p.attempt.intentSlots(p.InitialRef)})
+	if err != nil {
+		return p.contradiction(err)
+	}
+	p.attempt.intent = intent.ID
+	r := p.record("card.encode", audit.Started)
+	r.Writes = p.attempt.writes(p.badge.UID)
+	return tx.AppendAudit(r)
 }
 
 func (p *provisioning) checkHolder(tx registry.Tx) error {
@@ -107,11 +112,11 @@ func (p *provisioning) claim(tx registry.Tx) error {
 	if b.State == registry.Quarantined {
 		return quarantined(b)
 	}
-	picc, err := tx.CardSlot(registry.SlotID{Badge: b.ID, AID: registry.PICC})
-	if missing, err = notFound(err); err != nil {
+	gate, err := p.gateSlot(tx)
+	if err != nil {
 		return err
 	}
-	if !missing && picc.State == registry.SlotProven || b.State != registry.Reserved && b.State != registry.Stock {
+	if gate.State == registry.SlotProven || b.State != registry.Reserved && b.State != registry.Stock {
 		return reason.New(badgekmsv1.Reason_REASON_KEY_REFUSED,
 			"the card shows a factory key, but badge %s with this UID holds a key of ours; another card may claim its UID", b.ID)
 	}

@@ -68,8 +68,10 @@ func (p *provisioning) unfinished(tx registry.Tx) error {
 	switch {
 	case err != nil:
 		return err
-	case missing:
+	case missing && p.ownCards():
 		return reason.New(badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN, "the card's own key is neither the factory's nor one of ours")
+	case missing:
+		return p.occupied()
 	}
 	p.badge = b
 	switch b.State {
@@ -88,8 +90,8 @@ func (p *provisioning) candidates(tx registry.Tx) ([]attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	picc, err := tx.CardSlot(registry.SlotID{Badge: p.badge.ID, AID: registry.PICC})
-	if _, err := notFound(err); err != nil {
+	gate, err := p.gateSlot(tx)
+	if err != nil {
 		return nil, err
 	}
 	var found []attempt
@@ -99,18 +101,30 @@ func (p *provisioning) candidates(tx registry.Tx) ([]attempt, error) {
 				"the enrolment of badge %s was begun under profile %q with other contents; finish it under that profile", p.badge.ID, i.Procedure.Profile)
 		}
 		a, ok := p.attemptOf(i)
-		if ok && (picc.State != registry.SlotProven || picc.Key == a.picc) {
+		if !ok {
+			continue
+		}
+		if _, key := a.gate(); gate.State != registry.SlotProven || gate.Key == key {
 			found = append(found, a)
 		}
 	}
 	return found, nil
 }
 
+// gateSlot is what the registry knows of the slot that an attempt is resumed
+// by; the zero value if it knows nothing.
+func (p *provisioning) gateSlot(tx registry.Tx) (registry.CardSlot, error) {
+	aid := registry.PICC
+	if !p.ownCards() {
+		aid = registry.AID(p.Profile.Application.AID)
+	}
+	s, err := tx.CardSlot(registry.SlotID{Badge: p.badge.ID, AID: aid})
+	_, err = notFound(err)
+	return s, err
+}
+
 // tryCard authenticates with the attempt's PICC key.
 func (p *provisioning) tryCard(ctx context.Context) (proven bool, err error) {
-	if p.keys != nil {
-		p.keys.destroy()
-	}
 	if err := p.deriveFor(ctx, keyring.Recognise); err != nil {
 		return false, err
 	}

@@ -31,12 +31,16 @@ func (e *Engine) Script(p badgekmsv1.Procedure) (Script, bool) {
 func makeScripts(p *profile.Profile) map[badgekmsv1.Procedure]Script {
 	online, _ := p.Slot(profile.PurposeOnline)
 	look := lookCommands()
+	provision := look
+	if p.PICC.Policy == profile.PolicyOwn {
+		provision = slices.Concat(look, firstHalf(apdu.INSAuthenticateISO, 0))
+	}
 	return map[badgekmsv1.Procedure]Script{
 		badgekmsv1.Procedure_PROCEDURE_AUTHENTICATE: newScript(slices.Concat(
 			plain(desfire.SelectApplication(desfire.AID(p.Application.AID))),
 			firstHalf(apdu.INSAuthenticateEV2First, online.Number, 0))),
 		badgekmsv1.Procedure_PROCEDURE_INSPECT:   newScript(look),
-		badgekmsv1.Procedure_PROCEDURE_PROVISION: newScript(slices.Concat(look, firstHalf(apdu.INSAuthenticateISO, 0))),
+		badgekmsv1.Procedure_PROCEDURE_PROVISION: newScript(provision),
 	}
 }
 

@@ -92,9 +92,6 @@ func openStore(ctx context.Context, o Options, create bool) (*sqlite.Store, erro
 // Check tells whether a KMS could be started from these options, as far as no
 // connection is needed: certificates, profile and custody fit together.
 func Check(o Options) error {
-	if o.Profile.PICC.Policy != profile.PolicyOwn {
-		return fmt.Errorf("card profile %q: policy %s: this version encodes cards of policy %s only", o.Profile.Name, o.Profile.PICC.Policy, profile.PolicyOwn)
-	}
 	if err := o.Profile.CheckCustody(o.Custody.Capabilities(), o.SystemID); err != nil {
 		return err
 	}
