@@ -26,7 +26,7 @@ import (
 // kms is an Engine with all that it stands on, and a clock.
 type kms struct {
 	*procedure.Engine
-	t         *testing.T
+	t         testing.TB
 	store     registry.Store
 	office    *office.Office
 	now       time.Time
@@ -37,12 +37,12 @@ type kms struct {
 
 const systemID = profile.SystemID("750712184")
 
-func newKMS(t *testing.T) *kms {
+func newKMS(t testing.TB) *kms {
 	t.Helper()
 	return newKMSWith(t, profile.Default())
 }
 
-func newKMSWith(t *testing.T, p *profile.Profile) *kms {
+func newKMSWith(t testing.TB, p *profile.Profile) *kms {
 	t.Helper()
 	k := &kms{t: t, now: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC), alive: map[string]bool{}}
 	clock := func() time.Time { return k.now }
@@ -79,14 +79,14 @@ func newKMSWith(t *testing.T, p *profile.Profile) *kms {
 	return k
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func simulatorKey(t *testing.T) desfire.OriginalityKey {
+func simulatorKey(t testing.TB) desfire.OriginalityKey {
 	t.Helper()
 	point, err := cardsim.OriginalityKey().Bytes()
 	must(t, err)
