@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -33,15 +34,19 @@ const (
 
 // world is everything that the story plays on.
 type world struct {
-	dir     string
-	field   field
-	log     *slog.Logger
-	custody *transitcmac.Custody
-	daemon  *kmsd.Daemon
-	station *grpc.ClientConn
-	door    *grpc.ClientConn
-	officer *grpc.ClientConn
-	closers []func() error
+	dir   string
+	field field
+	// random is what the simulated Vault draws its keys from; nil stands for
+	// crypto/rand.Reader, which tests replace to know the keys.
+	random    io.Reader
+	log       *slog.Logger
+	rootToken string // of the simulated Vault
+	custody   *transitcmac.Custody
+	daemon    *kmsd.Daemon
+	station   *grpc.ClientConn
+	door      *grpc.ClientConn
+	officer   *grpc.ClientConn
+	closers   []func() error
 }
 
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
@@ -70,10 +75,11 @@ func (w *world) openLog() error {
 
 // startVault starts the simulated Vault and returns its address.
 func (w *world) startVault(ctx context.Context) (string, error) {
-	sim, token, err := hsmsim.Open(hsmsim.Options{Logger: w.log})
+	sim, token, err := hsmsim.Open(hsmsim.Options{Logger: w.log, Rand: w.random})
 	if err != nil {
 		return "", err
 	}
+	w.rootToken = token
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err

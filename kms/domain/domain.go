@@ -61,11 +61,18 @@ func (s *Service) List() ([]Domain, error) {
 }
 
 // Create makes a domain with its first generation, active at once. Its format
-// of M is the profile's for that name. A creation that was interrupted between
+// of M is the profile's for that name. With validateOnly nothing is made, and the
+// domain comes back as it would be, without generation. A creation that was interrupted between
 // custody and registry is finished with a version of the key that nobody used.
 func (s *Service) Create(ctx context.Context, actor audit.Actor, name string, kind keyring.Kind, validateOnly bool) (Domain, error) {
-	if err := s.mayCreate(name, kind); err != nil || validateOnly {
+	if err := s.mayCreate(name, kind); err != nil {
 		return Domain{}, err
+	}
+	created := Domain{Domain: keyring.Domain{
+		Name: name, Kind: kind, FormatID: s.Profile.Format(name).ID(), SystemID: s.SystemID,
+	}}
+	if validateOnly {
+		return created, nil
 	}
 	m, err := s.Custody.CreateMaster(ctx, name, 1)
 	if errors.Is(err, custody.ErrExists) {
@@ -82,9 +89,6 @@ func (s *Service) Create(ctx context.Context, actor audit.Actor, name string, ki
 	if err != nil {
 		return Domain{}, err
 	}
-	created := Domain{Domain: keyring.Domain{
-		Name: name, Kind: kind, FormatID: s.Profile.Format(name).ID(), SystemID: s.SystemID,
-	}}
 	generation := keyring.Generation{
 		Domain: name, Number: 1, KeyName: m.KeyName, KeyVersion: m.KeyVersion, CardKeyVersion: version,
 		State: keyring.Active, Origin: s.Custody.Capabilities().Origin, KCV: kcv,

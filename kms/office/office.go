@@ -32,14 +32,19 @@ type BadgeFile struct {
 	Slots  []registry.CardSlot
 }
 
-// CreateHolder records a person. The same data again is no error.
+// CreateHolder records a person. The same data again is no error, other data
+// under the same id is HOLDER_EXISTS. With validateOnly nothing is recorded.
 func (o *Office) CreateHolder(ctx context.Context, actor audit.Actor, h registry.Holder, validateOnly bool) (registry.Holder, error) {
 	h.ID, h.Name, h.Unit = strings.TrimSpace(h.ID), strings.TrimSpace(h.Name), strings.TrimSpace(h.Unit)
 	if err := h.Validate(); err != nil {
 		return registry.Holder{}, reason.New(badgekmsv1.Reason_REASON_MESSAGE_INVALID, "%v", err)
 	}
 	if validateOnly {
-		return h, nil
+		known, err := o.sameHolder(ctx, h)
+		if errors.Is(err, registry.ErrNotFound) {
+			return h, nil
+		}
+		return known, err
 	}
 	created := h
 	err := o.Store.Update(ctx, func(tx registry.Tx) (err error) {

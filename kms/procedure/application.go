@@ -69,8 +69,8 @@ func (p *provisioning) examine(ctx context.Context) (examined, error) {
 	if err != nil {
 		return examined{}, err
 	}
-	if wanted := desfire.KeyRights(p.Profile.PICC.KeySettings); ks.Rights != wanted && ks.Rights&desfire.RightsChangeable == 0 {
-		return examined{}, reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card's own settings are %s and frozen; the profile wants %s", ks.Rights, wanted)
+	if err := p.settable(ks.Rights); err != nil {
+		return examined{}, err
 	}
 	list, err := desfire.ParseAIDs(aids.Data())
 	if err != nil {
@@ -78,10 +78,28 @@ func (p *provisioning) examine(ctx context.Context) (examined, error) {
 	}
 	x := examined{rights: ks.Rights, remains: look{aids: list}.has(desfire.AID(p.Profile.Application.AID))}
 	free, err := desfire.ParseFreeMemory(memory.Data())
-	if err == nil && !x.remains && free < p.memoryNeeded() {
-		err = reason.New(badgekmsv1.Reason_REASON_CARD_FULL, "%d bytes are free, %d are needed", free, p.memoryNeeded())
+	if err == nil && !x.remains {
+		err = p.roomy(free)
 	}
 	return x, err
+}
+
+// settable tells whether the card's own settings are those of the profile, or
+// can become so.
+func (e *Engine) settable(rights desfire.KeyRights) error {
+	wanted := desfire.KeyRights(e.Profile.PICC.KeySettings)
+	if rights != wanted && rights&desfire.RightsChangeable == 0 {
+		return reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card's own settings are %s and frozen; the profile wants %s", rights, wanted)
+	}
+	return nil
+}
+
+// roomy tells whether so many free bytes suffice.
+func (e *Engine) roomy(free int) error {
+	if free < e.memoryNeeded() {
+		return reason.New(badgekmsv1.Reason_REASON_CARD_FULL, "%d bytes are free, %d are needed", free, e.memoryNeeded())
+	}
+	return nil
 }
 
 // checkIdentity compares UID and product as proven with those of the look,
@@ -107,10 +125,10 @@ func (p *provisioning) checkIdentity(uid, version []byte) error {
 // memoryNeeded estimates what the layout takes, in bytes: NXP publishes no
 // formula, cards allocate in 32-byte pieces, and a backup file needs twice its
 // size. Its only use is to refuse a full card before anything is created.
-func (p *provisioning) memoryNeeded() int {
+func (e *Engine) memoryNeeded() int {
 	const piece, application = 32, 5 * 32
-	n := application + p.Profile.Application.Keys()*piece
-	for _, f := range p.Profile.Files {
+	n := application + e.Profile.Application.Keys()*piece
+	for _, f := range e.Profile.Files {
 		n += piece + 2*((f.Size+piece-1)/piece)*piece
 	}
 	return n

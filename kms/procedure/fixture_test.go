@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"badgekms/kms/audit"
+	"badgekms/kms/custody"
 	"badgekms/kms/custody/custodytest"
 	"badgekms/kms/domain"
 	"badgekms/kms/keyring"
@@ -28,6 +29,7 @@ type kms struct {
 	*procedure.Engine
 	t         testing.TB
 	store     registry.Store
+	custody   custody.Custody
 	office    *office.Office
 	now       time.Time
 	count     int
@@ -58,6 +60,7 @@ func newKMSWith(t testing.TB, p *profile.Profile) *kms {
 	ring, err := keyring.NewRing(nil, nil)
 	must(t, err)
 	masters := custodytest.NewInsecureMemory(rand.Reader)
+	k.custody = masters
 	domains := &domain.Service{
 		Store: store, Custody: masters, Deriver: keyring.NewDeriver(masters, ring), Profile: p, SystemID: systemID,
 	}
@@ -77,6 +80,14 @@ func newKMSWith(t testing.TB, p *profile.Profile) *kms {
 		Now:         clock, Random: rand.Reader,
 	})
 	return k
+}
+
+// restart replaces the Engine by one with other options, as a new process on
+// the same registry.
+func (k *kms) restart(change func(o *procedure.Options)) {
+	o := k.Options
+	change(&o)
+	k.Engine = procedure.New(o)
 }
 
 func must(t testing.TB, err error) {

@@ -50,11 +50,8 @@ func (p *provisioning) applicationThere(ctx context.Context) (bool, error) {
 // createForeign makes our application, with a new issue number.
 func (p *provisioning) createForeign(ctx context.Context) error {
 	p.stage(badgekmsv1.Stage_STAGE_APPLICATION)
-	if s := p.look.settings; s == nil || s.Rights&desfire.FreeCreateDelete == 0 {
-		return reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card lets only its owner create applications")
-	}
-	if p.look.free != nil && *p.look.free < p.memoryNeeded() {
-		return reason.New(badgekmsv1.Reason_REASON_CARD_FULL, "%d bytes are free, %d are needed", *p.look.free, p.memoryNeeded())
+	if err := p.openable(p.look); err != nil {
+		return err
 	}
 	if err := p.reserve(ctx); err != nil {
 		return err

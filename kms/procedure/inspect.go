@@ -75,6 +75,24 @@ func (e *Engine) openable(l look) error {
 	case !e.ownCards() && (l.settings == nil || l.settings.Rights&desfire.FreeCreateDelete == 0):
 		return reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card lets only its owner create applications")
 	}
+	return e.ruledOut(l)
+}
+
+// ruledOut tells whether a card, by its own word, can not become a badge. These
+// are hints, but by them the card is left as it is, and does not get a key of
+// ours for nothing.
+func (e *Engine) ruledOut(l look) error {
+	if e.ownCards() && l.settings != nil {
+		if l.settings.Rights&desfire.MasterKeyChangeable == 0 {
+			return reason.New(badgekmsv1.Reason_REASON_CARD_LOCKED, "the card's own key is frozen")
+		}
+		if err := e.settable(l.settings.Rights); err != nil {
+			return err
+		}
+	}
+	if l.free != nil {
+		return e.roomy(*l.free)
+	}
 	return nil
 }
 

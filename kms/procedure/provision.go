@@ -191,6 +191,9 @@ func (p *provisioning) takeFresh(ctx context.Context, challenge reader.Response)
 	if p.look.has(desfire.AID(p.Profile.Application.AID)) {
 		return p.occupied()
 	}
+	if err := p.ruledOut(p.look); err != nil {
+		return err
+	}
 	p.stage(badgekmsv1.Stage_STAGE_CARD_KEY)
 	if err := p.reserve(ctx); err != nil {
 		return err

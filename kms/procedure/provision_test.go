@@ -2,7 +2,6 @@ package procedure_test
 
 import (
 	"bytes"
-	"errors"
 	"testing"
 
 	"badgekms/kms/reason"
@@ -181,39 +180,4 @@ func carriesKey(run []reader.Command) bool {
 		}
 	}
 	return false
-}
-
-// Wherever a card is torn away during its enrolment, before or after a
-// command took effect, the next presentation finishes it, and the badge works.
-func TestTornEnrolmentIsResumed(t *testing.T) {
-	for _, typ := range cardTypes {
-		for _, moment := range []cardsim.Moment{cardsim.Before, cardsim.After} {
-			torn := 0
-			for n := 1; ; n++ {
-				k := newKMS(t)
-				k.holder()
-				card := newCard(t, typ)
-				card.TearAt(n, moment)
-				if _, err := k.provision(card, card.UID()); err == nil {
-					break // the tear came after the last command
-				} else if !errors.Is(err, reader.ErrRemoved) {
-					t.Fatalf("%s torn at command %d (%d): %v", typ, n, moment, err)
-				}
-				torn++
-				card.TearAt(0, moment)
-				p, err := k.provision(card, card.UID())
-				if err != nil {
-					t.Fatalf("%s torn at command %d (%d), then: %v", typ, n, moment, err)
-				}
-				k.handOver(p.BadgeID)
-				if _, err := k.tap(card, card.UID()); err != nil {
-					t.Fatalf("%s torn at command %d (%d), tap: %v", typ, n, moment, err)
-				}
-			}
-			if torn < 30 {
-				t.Errorf("%s: only %d commands to tear at", typ, torn)
-			}
-			t.Logf("%s, moment %d: torn at each of %d commands, resumed each time", typ, moment, torn)
-		}
-	}
 }

@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader/apdu"
 	"badgekms/reader/relay"
@@ -63,12 +66,6 @@ func (e *Error) Is(target error) bool {
 // reason of a grant, is empty.
 func Name(r badgekmsv1.Reason) string { return relayreason.Name(r) }
 
-// Parse is the inverse of Name. An unknown name is UNSPECIFIED and false.
-func Parse(name string) (badgekmsv1.Reason, bool) {
-	v, ok := badgekmsv1.Reason_value["REASON_"+name]
-	return badgekmsv1.Reason(v), ok
-}
-
 // Of finds the reason of err: that of the first Error in its chain, the one
 // that a broken rule of the relay names, what the sentinel errors of the
 // packages below stand for, CARD_ERROR for any other error status of a card,
@@ -82,13 +79,16 @@ func Of(err error) badgekmsv1.Reason {
 	if errors.As(err, &broken) {
 		return broken.Reason
 	}
+	if s, ok := status.FromError(err); ok && s.Code() == codes.ResourceExhausted {
+		return badgekmsv1.Reason_REASON_MESSAGE_INVALID // gRPC refused to read a message of that size
+	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
 			return s.reason
 		}
 	}
-	var status *apdu.StatusError
-	if errors.As(err, &status) {
+	var refused *apdu.StatusError
+	if errors.As(err, &refused) {
 		return badgekmsv1.Reason_REASON_CARD_ERROR
 	}
 	return badgekmsv1.Reason_REASON_INTERNAL

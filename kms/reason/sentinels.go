@@ -49,6 +49,10 @@ var sentinels = []struct {
 	{context.DeadlineExceeded, badgekmsv1.Reason_REASON_CONVERSATION_TIMEOUT},
 	{context.Canceled, badgekmsv1.Reason_REASON_CARD_REMOVED},
 
+	// Cards that are no DESFire answer so to the class byte 90.
+	{apdu.StatusISOUnknownClass, badgekmsv1.Reason_REASON_CARD_UNSUPPORTED},
+	{apdu.StatusISOUnknownInstruction, badgekmsv1.Reason_REASON_CARD_UNSUPPORTED},
+	{apdu.StatusPermissionDenied, badgekmsv1.Reason_REASON_CARD_LOCKED},
 	{apdu.StatusOutOfMemory, badgekmsv1.Reason_REASON_CARD_FULL},
 	{apdu.StatusCountError, badgekmsv1.Reason_REASON_CARD_FULL},
 	{desfire.ErrAuthentication, badgekmsv1.Reason_REASON_CARD_ERROR},

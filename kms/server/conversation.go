@@ -24,6 +24,7 @@ import (
 type conversations struct {
 	badgekmsv1.UnsafeConversationServiceServer
 	Options
+	refusals *refusals
 }
 
 // GetScript implements the method of the API.
@@ -32,22 +33,24 @@ func (s *conversations) GetScript(ctx context.Context, r *badgekmsv1.GetScriptRe
 	if err != nil {
 		return nil, err
 	}
-	script, err := s.script(id, r.GetProcedure())
+	script, err := s.script(ctx, id, r.GetProcedure())
 	if err != nil {
 		return nil, err
 	}
 	return &badgekmsv1.GetScriptResponse{Script: scriptMessage(script)}, nil
 }
 
-// script finds the opening script of a procedure that the caller may run.
-func (s *conversations) script(id pki.Identity, p badgekmsv1.Procedure) (procedure.Script, error) {
+// script finds the opening script of a procedure that the caller may run, or
+// records that it may not.
+func (s *conversations) script(ctx context.Context, id pki.Identity, p badgekmsv1.Procedure) (procedure.Script, error) {
 	script, ok := s.Engine.Script(p)
 	if !ok {
 		return script, reason.New(badgekmsv1.Reason_REASON_MESSAGE_INVALID, "procedure %d is not known to this KMS", p)
 	}
 	name := strings.ToLower(strings.TrimPrefix(p.String(), "PROCEDURE_"))
 	if err := s.Procedures.Check(id, name); err != nil {
-		return script, reason.Wrap(err, badgekmsv1.Reason_REASON_PERMISSION_DENIED, "role %s may not %s", id.Role, name)
+		err = reason.Wrap(err, badgekmsv1.Reason_REASON_PERMISSION_DENIED, "role %s may not %s", id.Role, name)
+		return script, s.refusals.refuse(ctx, id, name, "procedure", err)
 	}
 	return script, nil
 }
@@ -74,7 +77,7 @@ func (s *conversations) Converse(stream badgekmsv1.ConversationService_ConverseS
 	if err != nil {
 		return err
 	}
-	c, err := s.conversation(id, open, remote)
+	c, err := s.conversation(ctx, id, open, remote)
 	if err != nil {
 		return err
 	}
@@ -101,8 +104,8 @@ func (s *conversations) limit(r pki.Role) time.Duration {
 }
 
 // conversation checks the opening and makes a Conversation of it.
-func (s *conversations) conversation(id pki.Identity, open *badgekmsv1.Open, remote *relay.Remote) (procedure.Conversation, error) {
-	script, err := s.script(id, open.GetProcedure())
+func (s *conversations) conversation(ctx context.Context, id pki.Identity, open *badgekmsv1.Open, remote *relay.Remote) (procedure.Conversation, error) {
+	script, err := s.script(ctx, id, open.GetProcedure())
 	if err != nil {
 		return procedure.Conversation{}, err
 	}

@@ -2,17 +2,16 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
-	"badgekms/kms/audit"
 	"badgekms/kms/authz"
 	"badgekms/kms/pki"
 	"badgekms/kms/reason"
@@ -27,6 +26,9 @@ type guard struct {
 	methods     *authz.Table
 	refusals    *refusals
 	log         *slog.Logger
+	// stopping ends the streams of gRPC's own services (Health.Watch), which
+	// have no end of their own: a graceful stop would wait for them.
+	stopping context.Context
 }
 
 func (g *guard) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
@@ -44,6 +46,12 @@ func (g *guard) stream(srv any, s grpc.ServerStream, info *grpc.StreamServerInfo
 	if err != nil {
 		return err
 	}
+	if !isOurs(info.FullMethod) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(g.stopping, cancel)()
+	}
 	return handle(srv, &identified{s, ctx})
 }
 
@@ -59,16 +67,21 @@ func (i *identified) Context() context.Context { return i.ctx }
 func (g *guard) enter(ctx context.Context, method string) (context.Context, error) {
 	id, err := g.identity(ctx)
 	if err != nil {
-		return nil, g.refuse(ctx, pki.Identity{}, method, reason.Wrap(err, badgekmsv1.Reason_REASON_CERTIFICATE_INVALID, "the client certificate names no identity of this establishment"))
+		err = reason.Wrap(err, badgekmsv1.Reason_REASON_CERTIFICATE_INVALID, "the client certificate names no identity of this establishment")
+		return nil, g.refusals.refuse(ctx, pki.Identity{}, method, "method", err)
 	}
 	if err := g.methods.Check(id, method); err != nil {
-		return nil, g.refuse(ctx, id, method, reason.Wrap(err, badgekmsv1.Reason_REASON_PERMISSION_DENIED, "role %s may not call %s", id.Role, method))
+		err = reason.Wrap(err, badgekmsv1.Reason_REASON_PERMISSION_DENIED, "role %s may not call %s", id.Role, method)
+		return nil, g.refusals.refuse(ctx, id, method, "method", err)
 	}
-	if _, ok := ctx.Deadline(); !ok && strings.HasPrefix(method, "/badgekms.v1.") {
+	if _, ok := ctx.Deadline(); !ok && isOurs(method) {
 		return nil, reason.New(badgekmsv1.Reason_REASON_DEADLINE_MISSING, "%s needs a deadline", method)
 	}
 	return authz.WithIdentity(ctx, id), nil
 }
+
+// isOurs tells the methods of the API from those of gRPC's own services.
+func isOurs(method string) bool { return strings.HasPrefix(method, "/badgekms.v1.") }
 
 func (g *guard) identity(ctx context.Context) (pki.Identity, error) {
 	p, ok := peer.FromContext(ctx)
@@ -82,26 +95,10 @@ func (g *guard) identity(ctx context.Context) (pki.Identity, error) {
 	return pki.PeerIdentity(info.State, g.trustDomain)
 }
 
-// refuse records a refusal. One that cannot be recorded is still a refusal.
-func (g *guard) refuse(ctx context.Context, id pki.Identity, method string, err error) error {
-	who := ""
-	if id != (pki.Identity{}) {
-		who = id.String()
-	}
-	r := audit.Record{
-		Action: "call.refuse", Outcome: audit.Refused, Reason: reason.Name(reason.Of(err)),
-		Actor: audit.Actor{Workload: who}, Details: map[string]string{"method": method},
-	}
-	if failed := g.refusals.note(ctx, r); failed != nil {
-		return errors.Join(err, failed)
-	}
-	return err
-}
-
 // leave turns a panic into an error, logs, and maps the error for the wire.
 func (g *guard) leave(ctx context.Context, method string, err *error) {
 	if p := recover(); p != nil {
-		g.log.ErrorContext(ctx, "panic in a call", "method", method, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		g.log.ErrorContext(ctx, "panic in a call", "method", method, "panic", fmt.Sprint(p), "stack", stack())
 		*err = reason.New(badgekmsv1.Reason_REASON_INTERNAL, "a fault of the KMS; see its log")
 	}
 	if *err == nil {
@@ -113,4 +110,19 @@ func (g *guard) leave(ctx context.Context, method string, err *error) {
 	}
 	g.log.Log(ctx, level, "call failed", "method", method, "error", *err)
 	*err = statusOf(*err)
+}
+
+// stack tells where a panic was raised: functions and lines. What the runtime
+// itself prints (debug.Stack) has their arguments too, which may be keys.
+func stack() []string {
+	const skip, most = 3, 64 // runtime.Callers, stack, leave
+	callers := make([]uintptr, most)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(skip, callers)])
+	var lines []string
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		lines = append(lines, fmt.Sprintf("%s %s:%d", f.Function, filepath.Base(f.File), f.Line))
+	}
+	return lines
 }

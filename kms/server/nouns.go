@@ -172,6 +172,9 @@ func (s *badges) HandOverBadge(ctx context.Context, r *badgekmsv1.HandOverBadgeR
 	}
 	var expiry time.Time
 	if r.GetExpiresAt() != nil {
+		if err := r.GetExpiresAt().CheckValid(); err != nil {
+			return nil, reason.New(badgekmsv1.Reason_REASON_MESSAGE_INVALID, "expires_at is not a time between the years 1 and 9999")
+		}
 		expiry = r.GetExpiresAt().AsTime()
 	}
 	f, err := s.office.HandOver(ctx, who, r.GetId(), r.GetIdentityEvidence(), expiry)
@@ -206,7 +209,14 @@ type auditLog struct {
 
 // ExportAudit implements the method of the API.
 func (s *auditLog) ExportAudit(_ *badgekmsv1.ExportAuditRequest, stream grpc.ServerStreamingServer[badgekmsv1.ExportAuditResponse]) error {
-	_, err := audit.Export(stream.Context(), exportWriter{stream}, s.tree)
+	checkpoint, err := s.tree.LatestCheckpoint(stream.Context())
+	if err != nil {
+		return err
+	}
+	if checkpoint.Size == 0 {
+		return reason.New(badgekmsv1.Reason_REASON_STATE_INVALID, "the audit log has no sequenced record yet; try again in a few seconds")
+	}
+	_, err = audit.Export(stream.Context(), exportWriter{stream}, s.tree)
 	return err
 }
 

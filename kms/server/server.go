@@ -8,6 +8,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"time"
@@ -56,12 +57,15 @@ type Server struct {
 	health   *health.Server
 	refusals *refusals
 	services []string
+	stopping context.CancelFunc
 }
 
 // New makes a server; nothing listens yet.
 func New(o Options) *Server {
 	s := &Server{health: health.NewServer(), refusals: newRefusals(o.Store, o.Now)}
-	g := &guard{trustDomain: o.TrustDomain, methods: o.Methods, refusals: s.refusals, log: o.Log}
+	stopping, stop := context.WithCancel(context.Background())
+	s.stopping = stop
+	g := &guard{trustDomain: o.TrustDomain, methods: o.Methods, refusals: s.refusals, log: o.Log, stopping: stopping}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(o.TLS)),
 		grpc.ChainUnaryInterceptor(g.unary),
@@ -71,7 +75,7 @@ func New(o Options) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 20 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: 30 * time.Minute, MaxConnectionAgeGrace: 2 * time.Minute}),
 	)
-	badgekmsv1.RegisterConversationServiceServer(s.grpc, &conversations{Options: o})
+	badgekmsv1.RegisterConversationServiceServer(s.grpc, &conversations{Options: o, refusals: s.refusals})
 	badgekmsv1.RegisterDomainServiceServer(s.grpc, &domains{service: o.Domains})
 	badgekmsv1.RegisterHolderServiceServer(s.grpc, &holders{office: o.Office})
 	badgekmsv1.RegisterBadgeServiceServer(s.grpc, &badges{office: o.Office})
@@ -103,13 +107,20 @@ func (s *Server) SetReady(ready bool) {
 	}
 }
 
-// Serve answers calls until Stop.
-func (s *Server) Serve(l net.Listener) error { return s.grpc.Serve(l) }
+// Serve answers calls until Stop, and is then no failure, even if Stop came
+// first.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.grpc.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
 
 // Stop lets the calls under way end, until ctx does; then it cuts them. What
 // was refused and not yet recorded is recorded.
 func (s *Server) Stop(ctx context.Context) error {
 	s.health.Shutdown()
+	s.stopping()
 	done := make(chan struct{})
 	go func() {
 		s.grpc.GracefulStop()
@@ -121,7 +132,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.grpc.Stop()
 		<-done
 	}
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	return s.refusals.flush(flush)
 }

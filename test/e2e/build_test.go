@@ -53,8 +53,8 @@ func build(cgo string, programs []string) error {
 	return nil
 }
 
-// binary is the path of a program, which is built at its first use.
-func binary(t *testing.T, name string) string {
+// executable is the path of a program, which is built at its first use.
+func executable(t *testing.T, name string) string {
 	t.Helper()
 	build := buildPlain
 	if slices.Contains(pcscPrograms, name) {

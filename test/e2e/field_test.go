@@ -24,25 +24,35 @@ func withReaders(t *testing.T, pairs int) *hospital {
 // place is one reader of a test with the card that lies there.
 type place struct {
 	*hospital
-	t      *testing.T
+	t      *testing.T // may be a subtest of the hospital's
 	reader string
 	vpcd   string
 	state  string // the card's memory
 	card   *process
 }
 
-// lay puts a card that is fresh from the factory on reader n.
-func (h *hospital) lay(t *testing.T, n int, cardType string) *place {
-	t.Helper()
-	// The copy reports to t, which may be a subtest.
-	own := *h
-	own.t = t
-	p := &place{
-		hospital: &own, t: t, reader: h.field.daemon.ReaderNames()[n], vpcd: h.field.daemon.VPCDAddress()[n],
+// place is reader n, without a card.
+func (h *hospital) place(t *testing.T, n int) *place {
+	return &place{
+		hospital: h, t: t, reader: h.field.daemon.ReaderNames()[n], vpcd: h.field.daemon.VPCDAddress()[n],
 		state: t.TempDir() + "/card.json",
 	}
-	p.put("--type", cardType)
+}
+
+// lay puts a card that is fresh from the factory on reader n.
+func (h *hospital) lay(t *testing.T, n int, cardType string, flags ...string) *place {
+	t.Helper()
+	p := h.place(t, n)
+	p.put(append(flags, "--type", cardType)...)
 	return p
+}
+
+// wired puts a wire between the reader and the cards that are laid from now on.
+func (p *place) wired(at moment) *wire {
+	p.t.Helper()
+	w := newWire(p.t, p.vpcd, at)
+	p.vpcd = w.address
+	return w
 }
 
 // put lays the card of the place on its reader, with what its memory holds.
@@ -57,6 +67,12 @@ func (p *place) tear() {
 	p.t.Helper()
 	p.card.signal(syscall.SIGKILL)
 	p.card.ends(-1)
+}
+
+// enroll runs a command of the badge office.
+func (p *place) enroll(args ...string) *process {
+	p.t.Helper()
+	return start(p.t, p.env(p.station), "enroll", append(args, "--json")...)
 }
 
 // atReader runs a command of the badge office with the card.
@@ -116,9 +132,9 @@ type tapped struct {
 }
 
 // startTap begins one tap of the card at the door.
-func (p *place) startTap() *process {
+func (p *place) startTap(flags ...string) *process {
 	p.t.Helper()
-	return start(p.t, p.env(p.hospital.terminal), "terminal", "--reader", p.reader, "--once", "--json", "--wait", limit.String())
+	return start(p.t, p.env(p.terminal), "terminal", append(flags, "--reader", p.reader, "--once", "--json", "--wait", limit.String())...)
 }
 
 // tap taps the card once and checks the exit code and the verdict.

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,9 +70,19 @@ func (h *hospital) write(name, content string) {
 	}
 }
 
+// forget removes the address file of a server that was killed: whoever waits
+// for the new one must not read the old.
+func (h *hospital) forget(name string) {
+	h.t.Helper()
+	if err := os.Remove(h.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.t.Fatal(err)
+	}
+}
+
 // startVault starts the simulated Vault, with the keys that it has by now.
 func (h *hospital) startVault(listen string) {
 	h.t.Helper()
+	h.forget("vault.address")
 	h.vault = start(h.t, nil, "hsm-sim", "--listen", listen, "--address-file", h.path("vault.address"),
 		"--root-token-file", h.path("vault.token"), "--state", h.path("vault.state"), "--passphrase-file", h.path("passphrase"))
 	h.url = h.vault.publishes(h.path("vault.address"))
@@ -146,6 +158,7 @@ func (h *hospital) runKMS(args ...string) *process {
 
 func (h *hospital) startKMS() {
 	h.t.Helper()
+	h.forget("kms.address")
 	h.kms = h.runKMS("serve", "--address-file", h.path("kms.address"))
 	h.address = h.kms.publishes(h.path("kms.address"))
 }

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# Fails and lists the files that gofmt would change. A file that is deleted but
-# not yet committed is passed over.
+# Fails and lists the files that gofmt would change.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-git ls-files -co --exclude-standard --deduplicate '*.go' | sort |
-	comm -23 - <(git ls-files -d '*.go' | sort) >"${list:=$(mktemp)}"
+unformatted=$(test/scripts/sources.sh '*.go' | xargs -r -d '\n' gofmt -l)
+[[ -z $unformatted ]] || {
+	echo "gofmt would change:" >&2
+	echo "$unformatted" >&2
+	exit 1
+}

@@ -16,7 +16,7 @@ while IFS=: read -r file line; do
 	}
 	count=$((count + 1))
 	echo "fuzz: $(dirname "$file") $target ok"
-done < <(git ls-files -co --exclude-standard '*_test.go' | xargs grep -H '^func Fuzz')
+done < <(test/scripts/sources.sh '*_test.go' | xargs -r -d '\n' grep -H '^func Fuzz')
 ((count > 0)) || {
 	echo "fuzz: no target found" >&2
 	exit 1

@@ -5,6 +5,7 @@
 package kmsd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -65,14 +67,19 @@ const (
 )
 
 // Init makes the files of a new KMS: the database and the key that signs the
-// audit log, whose name is origin. It refuses to replace either.
+// audit log, whose name is origin. It refuses to replace either (fs.ErrExist):
+// a database whose log was signed with another key could never be verified
+// again. If it fails it leaves neither.
 func Init(ctx context.Context, o Options, origin string) error {
+	if _, err := os.Lstat(o.Database); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("database %s: %w: serve it, or name another file for a new KMS", o.Database, cmp.Or(err, fs.ErrExist))
+	}
 	if _, err := audit.CreateSigningKey(o.SigningKey, origin, rand.Reader); err != nil {
 		return err
 	}
 	store, err := openStore(ctx, o, true)
 	if err != nil {
-		return err
+		return errors.Join(err, os.Remove(o.SigningKey), os.Remove(o.SigningKey+audit.PublicSuffix))
 	}
 	return store.Close()
 }

@@ -2,7 +2,13 @@
 
 package e2e_test
 
-import "syscall"
+import (
+	"net"
+	"syscall"
+)
 
 // diesWithUs has no counterpart here.
 func diesWithUs() *syscall.SysProcAttr { return nil }
+
+// prompt has no counterpart here.
+type prompt struct{ net.Conn }
