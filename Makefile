@@ -14,7 +14,7 @@ export KEEP
 # Programs that need no PC/SC are built without cgo; the others with it.
 PLAIN  := kms kmsctl hsm-sim card-sim
 PCSC   := enroll terminal
-BUF     = $$($(GO) -C test/buf tool -n buf)
+BUF     = $$($(GO) -C $(CURDIR)/test/buf tool -n buf)
 
 .PHONY: help
 help: ## this list

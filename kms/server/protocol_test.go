@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"badgekms/kms/pki"
-	"badgekms/kms/server"
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader"
 	"badgekms/reader/relay"
@@ -228,9 +227,13 @@ func TestOversizedMessage(t *testing.T) {
 // A caller that falls silent, before the opening or in mid-procedure, holds
 // nothing for longer than the silence that is allowed.
 func TestSilence(t *testing.T) {
-	w := newWorld(t, func(o *server.Options) { o.Silence = 50 * time.Millisecond })
+	t.Parallel()
+	w := newWorld(t)
 	w.holder()
-	conn := w.dial(pki.Station)
+	impatient := w.options
+	impatient.Silence = 500 * time.Millisecond
+	_, addr := w.serve(impatient)
+	conn := w.dialAt(addr, pki.Station)
 	_, err := begin(t, conn).end()
 	wantRefusal(t, err, badgekmsv1.Reason_REASON_RELAY_SILENT)
 
@@ -244,25 +247,21 @@ func TestSilence(t *testing.T) {
 	w.mustWork(card)
 }
 
-// Whatever a caller sends meanwhile, a conversation ends when its time is over.
+// A conversation ends when its time is over, that of a terminal by its own
+// limit; the limit of the other role does not count.
 func TestConversationTimeLimit(t *testing.T) {
-	for _, role := range []pki.Role{pki.Terminal, pki.Station} {
-		w := newWorld(t, func(o *server.Options) {
-			if role == pki.Terminal {
-				o.Terminal = 150 * time.Millisecond
-			} else {
-				o.Station = 150 * time.Millisecond
-			}
-		})
-		card := newCard(t)
-		conn := w.dial(role)
-		p := authenticate
-		if role == pki.Station {
-			w.holder()
-			p = provision
+	t.Parallel()
+	w := newWorld(t)
+	active, _ := w.badge()
+	for role, p := range map[pki.Role]badgekmsv1.Procedure{pki.Terminal: authenticate, pki.Station: provision} {
+		short, card := w.options, newCard(t)
+		if role == pki.Terminal {
+			short.Terminal, card = 2*time.Second, active
 		} else {
-			card, _ = w.badge()
+			short.Station = 2 * time.Second
 		}
+		_, addr := w.serve(short)
+		conn := w.dialAt(addr, role)
 		k := begin(t, conn)
 		k.open(opening(t, conn, card, p))
 		k.run()
