@@ -35,12 +35,15 @@ const example = `  # a factory card with a random UID
   card-sim --type EV3
 
   # a card that is kept, in the second slot of the virtual reader
-  card-sim --type EV2 --uid 04A1B2C3D4E5F6 --state badge.json --vpcd 127.0.0.1:35964`
+  card-sim --type EV2 --uid 04A1B2C3D4E5F6 --state badge.json --vpcd 127.0.0.1:35964
+
+  # let a KMS under test take simulated cards for genuine ones
+  card-sim --print-originality-key >simulated-cards.hex`
 
 // flags are the command line as given.
 type flags struct {
 	cardType, uid, state, vpcd string
-	verbose                    bool
+	verbose, originalityKey    bool
 }
 
 func newCommand(stderr io.Writer) *cobra.Command {
@@ -59,6 +62,9 @@ func newCommand(stderr io.Writer) *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.originalityKey {
+				return printOriginalityKey(c.OutOrStdout())
+			}
 			return serve(c.Context(), f, stderr)
 		},
 	}
@@ -70,7 +76,18 @@ func newCommand(stderr io.Writer) *cobra.Command {
 	fs.StringVar(&f.state, "state", "", "file that keeps the card; made if it does not exist (default: nothing is kept)")
 	fs.StringVar(&f.vpcd, "vpcd", vpcd.DefaultAddr, "HOST:PORT where pcscd's vpcd driver listens")
 	fs.BoolVar(&f.verbose, "verbose", false, "log each command: code, lengths and status word, never its content")
+	fs.BoolVar(&f.originalityKey, "print-originality-key", false, "print the public key that signs simulated cards, for cards.test_key_file of a KMS under test, and stop")
 	return command
+}
+
+// printOriginalityKey prints the uncompressed point, 57 bytes in hexadecimal.
+func printOriginalityKey(w io.Writer) error {
+	point, err := cardsim.OriginalityKey().Bytes()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%X\n", point)
+	return err
 }
 
 // options turns flags into a card.

@@ -67,7 +67,7 @@ func New(o Options) *Server {
 	s.stopping = stop
 	g := &guard{trustDomain: o.TrustDomain, methods: o.Methods, refusals: s.refusals, log: o.Log, stopping: stopping}
 	s.grpc = grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(o.TLS)),
+		grpc.Creds(&handshakes{credentials.NewTLS(o.TLS), s.refusals, o.Log}),
 		grpc.ChainUnaryInterceptor(g.unary),
 		grpc.ChainStreamInterceptor(g.stream),
 		grpc.MaxRecvMsgSize(maxMessage),
