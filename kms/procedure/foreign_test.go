@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"regexp"
 	"testing"
 
@@ -151,36 +152,24 @@ func hexByte(b byte) string {
 
 // Wherever a foreign card is torn away, the next presentation finishes it.
 func TestTornForeignCardIsResumed(t *testing.T) {
-	p := foreignProfile(t)
-	for _, moment := range []cardsim.Moment{cardsim.Before, cardsim.After} {
-		torn := 0
-		for n := 1; ; n++ {
-			k := newKMSWith(t, p)
+	for moment, name := range moments {
+		t.Run(name+" the command", func(t *testing.T) {
+			t.Parallel()
+			k := newKMSWith(t, foreignProfile(t))
 			k.holder()
-			card, _ := ownedCard(t, listAndCreate)
-			card.TearAt(n, moment)
-			if _, err := k.provision(card, card.UID()); err == nil {
-				break
-			} else if !errors.Is(err, reader.ErrRemoved) {
-				t.Fatalf("torn at command %d (%d): %v", n, moment, err)
+			n := 1
+			for ; ; n += stride(7) {
+				card, _ := ownedCard(t, listAndCreate)
+				what := fmt.Sprintf("torn at command %d", n)
+				if !k.tornAt(card, n, moment, what) {
+					break
+				}
+				k.mustFinish(card, what)
 			}
-			torn++
-			card.TearAt(0, moment)
-			p, err := k.provision(card, card.UID())
-			if err != nil {
-				t.Fatalf("torn at command %d (%d), then: %v", n, moment, err)
+			if n < 30 {
+				t.Errorf("only %d commands to tear at", n)
 			}
-			k.handOver(p.BadgeID)
-			if _, err := k.tap(card, card.UID()); err != nil {
-				t.Fatalf("torn at command %d (%d), tap: %v", n, moment, err)
-			}
-			if testing.Short() {
-				n += 6
-			}
-		}
-		if torn < 5 {
-			t.Errorf("only %d commands to tear at", torn)
-		}
+		})
 	}
 }
 
