@@ -18,13 +18,15 @@ import (
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 )
 
-// Service administers domains. All fields are needed.
+// Service administers domains. All fields but Changed are needed.
 type Service struct {
 	Store    registry.Store
 	Custody  custody.Custody
 	Deriver  *keyring.Deriver
 	Profile  *profile.Profile
 	SystemID profile.SystemID
+	// Changed is told when another keyring is in use; it must not block.
+	Changed func()
 }
 
 // Domain is a domain with its generations, oldest first.
@@ -40,10 +42,14 @@ func (s *Service) Load(ctx context.Context) error {
 		ring, err = registry.LoadRing(tx)
 		return err
 	})
-	if err == nil {
-		s.Deriver.SetRing(ring)
+	if err != nil {
+		return err
 	}
-	return err
+	s.Deriver.SetRing(ring)
+	if s.Changed != nil {
+		s.Changed()
+	}
+	return nil
 }
 
 // List gives all domains in order of name.
@@ -62,8 +68,9 @@ func (s *Service) List() ([]Domain, error) {
 
 // Create makes a domain with its first generation, active at once. Its format
 // of M is the profile's for that name. With validateOnly nothing is made, and the
-// domain comes back as it would be, without generation. A creation that was interrupted between
-// custody and registry is finished with a version of the key that nobody used.
+// domain comes back as it would be, without generation. A creation that was
+// interrupted between custody and registry is finished with a version of the
+// key that nobody used.
 func (s *Service) Create(ctx context.Context, actor audit.Actor, name string, kind keyring.Kind, validateOnly bool) (Domain, error) {
 	if err := s.mayCreate(name, kind); err != nil {
 		return Domain{}, err

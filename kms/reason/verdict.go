@@ -17,17 +17,10 @@ func Verdict(r badgekmsv1.Reason) badgekmsv1.Verdict {
 		return badgekmsv1.Verdict_VERDICT_GRANTED
 	}
 	v := relayreason.Verdict(r)
-	if v == badgekmsv1.Verdict_VERDICT_UNSPECIFIED || notOfTheCard[r] {
+	if v == badgekmsv1.Verdict_VERDICT_UNSPECIFIED {
 		return badgekmsv1.Verdict_VERDICT_UNDECIDED
 	}
 	return v
-}
-
-// notOfTheCard are reasons by which a call of an administrator is refused. In
-// a conversation they tell of the KMS, and not of the card that is held to it.
-var notOfTheCard = map[badgekmsv1.Reason]bool{
-	badgekmsv1.Reason_REASON_CONCURRENT_CHANGE: true,
-	badgekmsv1.Reason_REASON_DOMAIN_UNKNOWN:    true,
 }
 
 // Code is the gRPC code that an error with this reason travels under.

@@ -91,12 +91,13 @@ func ofDetails(s *status.Status) (badgekmsv1.Reason, bool) {
 // Outcome says it: DENIED if the card, the badge or the request was refused on
 // purpose, UNDECIDED if something on the way failed, so that nobody is accused
 // and trying again is the cure, and UNSPECIFIED if the program itself is at
-// fault. It follows the groups of numbers of the enum.
+// fault. It follows the groups of numbers of the enum, but for three reasons of
+// a KMS that is busy or not set up yet.
 func Verdict(r badgekmsv1.Reason) badgekmsv1.Verdict {
 	switch {
 	case r == badgekmsv1.Reason_REASON_UNSPECIFIED:
 		return badgekmsv1.Verdict_VERDICT_UNSPECIFIED
-	case r == badgekmsv1.Reason_REASON_BADGE_BUSY:
+	case r == badgekmsv1.Reason_REASON_BADGE_BUSY, r == badgekmsv1.Reason_REASON_CONCURRENT_CHANGE, r == badgekmsv1.Reason_REASON_DOMAIN_UNKNOWN:
 		return badgekmsv1.Verdict_VERDICT_UNDECIDED
 	case r < badgekmsv1.Reason_REASON_CARD_REMOVED:
 		return badgekmsv1.Verdict_VERDICT_DENIED

@@ -60,7 +60,7 @@ func TestVerdict(t *testing.T) {
 		"BADGE_BUSY": true, "CARD_REMOVED": true, "READER_FAILED": true, "CARD_ERROR": true, "RELAY_SILENT": true,
 		"CONVERSATION_TIMEOUT": true, "CONVERSATION_SUPERSEDED": true, "CUSTODY_UNAVAILABLE": true, "CUSTODY_DENIED": true,
 		"CUSTODY_UNSUPPORTED": true, "STORAGE_FAILED": true, "KMS_STOPPING": true, "INTERNAL": true, "KMS_UNREACHABLE": true,
-		"READER_MISSING": true, "READER_BUSY": true, "PCSC_UNAVAILABLE": true,
+		"READER_MISSING": true, "READER_BUSY": true, "PCSC_UNAVAILABLE": true, "CONCURRENT_CHANGE": true, "DOMAIN_UNKNOWN": true,
 	}
 	faults := map[string]bool{"": true, "MESSAGE_INVALID": true, "MESSAGE_OUT_OF_ORDER": true, "SCRIPT_STALE": true, "DEADLINE_MISSING": true}
 	for number := range badgekmsv1.Reason_name {
