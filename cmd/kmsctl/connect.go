@@ -36,10 +36,13 @@ func exitCode(err error) int {
 
 // explain words a gRPC error as what the KMS meant, with its Reason.
 func explain(err error) error {
-	s, ok := status.FromError(err)
-	if !ok || s.Code() == codes.OK {
+	// Not status.FromError: for a wrapped error it takes the wrapping's text for
+	// the message.
+	var remote interface{ GRPCStatus() *status.Status }
+	if !errors.As(err, &remote) {
 		return err
 	}
+	s := remote.GRPCStatus()
 	for _, d := range s.Details() {
 		if info, is := d.(*errdetails.ErrorInfo); is {
 			return &refused{status: s, text: "the KMS answered " + info.GetReason() + ": " + s.Message()}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
@@ -151,7 +150,6 @@ type generationJSON struct {
 
 // printDomains prints one line for each generation.
 func printDomains(w io.Writer, domains []*badgekmsv1.Domain, asJSON bool) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	var errs []error
 	for _, d := range domains {
 		kind := "authentication"
@@ -167,10 +165,10 @@ func printDomains(w io.Writer, domains []*badgekmsv1.Domain, asJSON bool) error 
 				errs = append(errs, json.NewEncoder(w).Encode(line))
 				continue
 			}
-			_, err := fmt.Fprintf(table, "%s\t%s\tgeneration %d\t%s\tcard version %d\tcustody %s v%d\tKCV %s\n", line.Domain, line.Kind,
-				line.Generation, line.State, line.CardKeyVersion, line.CustodyKey, line.CustodyVersion, line.KCV)
+			_, err := fmt.Fprintf(w, "%-16s %-14s  generation %-3d  %-11s  card version %-3d  KCV %s  custody %s v%d\n", line.Domain, line.Kind,
+				line.Generation, line.State, line.CardKeyVersion, line.KCV, line.CustodyKey, line.CustodyVersion)
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, table.Flush())...)
+	return errors.Join(errs...)
 }

@@ -76,8 +76,26 @@ func (d *Daemon) watchReadiness(ctx context.Context) {
 	if err == nil && d.broken.Load() {
 		err = audit.ErrBroken
 	}
-	if err != nil && ctx.Err() == nil {
-		d.options.Log.Warn("not ready to serve badges", "reason", err)
+	if ctx.Err() != nil {
+		return
 	}
 	d.server.SetReady(err == nil)
+	d.tellReadiness(err)
+}
+
+// tellReadiness logs a change of readiness, and not every look at it.
+func (d *Daemon) tellReadiness(err error) {
+	now := "ready"
+	if err != nil {
+		now = err.Error()
+	}
+	if now == d.readiness {
+		return
+	}
+	d.readiness = now
+	if err != nil {
+		d.options.Log.Warn("not ready to serve badges", "reason", err)
+		return
+	}
+	d.options.Log.Info("ready to serve badges")
 }

@@ -63,6 +63,8 @@ type Daemon struct {
 
 	// broken: the stored audit log is not what was written.
 	broken atomic.Bool
+	// readiness is what was told of it last; housekeep's alone after the start.
+	readiness string
 	// look asks for a look at the readiness before its time.
 	look    chan struct{}
 	stop    context.CancelFunc
