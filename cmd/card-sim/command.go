@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 
 	"badgekms/reader/cardsim"
 	"badgekms/reader/vpcd"
@@ -22,7 +23,7 @@ func usage(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errUsage, fmt.Sprintf(format, args...))
 }
 
-const long = `card-sim simulates one MIFARE DESFire EV2 or EV3 card (8 KB) and lays it on a
+const long = `card-sim simulates one MIFARE DESFire EV1, EV2 or EV3 card and lays it on a
 virtual reader of pcscd until it is interrupted. It is for development and
 tests: its originality signature is made with a public test key, and its state
 file holds the card's keys in the clear.
@@ -37,12 +38,16 @@ const example = `  # a factory card with a random UID
   # a card that is kept, in the second slot of the virtual reader
   card-sim --type EV2 --uid 04A1B2C3D4E5F6 --state badge.json --vpcd 127.0.0.1:35964
 
+  # an old card of 4 KB
+  card-sim --type EV1 --memory 4096
+
   # let a KMS under test take simulated cards for genuine ones
   card-sim --print-originality-key >simulated-cards.hex`
 
 // flags are the command line as given.
 type flags struct {
 	cardType, uid, state, vpcd string
+	memory                     int
 	verbose, originalityKey    bool
 }
 
@@ -71,7 +76,8 @@ func newCommand(stderr io.Writer) *cobra.Command {
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
 	command.CompletionOptions.DisableDefaultCmd = true
 	fs := command.Flags()
-	fs.StringVar(&f.cardType, "type", "", "EV2 or EV3 (default: the type of the card in --state, or EV3)")
+	fs.StringVar(&f.cardType, "type", "", "EV1, EV2, EV2XL or EV3 (default: the type of the card in --state, or EV3)")
+	fs.IntVar(&f.memory, "memory", 0, "bytes of memory: 2048, 4096 or 8192, for EV2XL 16384 or 32768 (default: that of the card in --state, or 8192, or 16384)")
 	fs.StringVar(&f.uid, "uid", "", "UID, 14 hexadecimal digits (default: the UID of the card in --state, or random, starting with 04)")
 	fs.StringVar(&f.state, "state", "", "file that keeps the card; made if it does not exist (default: nothing is kept)")
 	fs.StringVar(&f.vpcd, "vpcd", vpcd.DefaultAddr, "HOST:PORT where pcscd's vpcd driver listens")
@@ -92,7 +98,7 @@ func printOriginalityKey(w io.Writer) error {
 
 // options turns flags into a card.
 func (f flags) options(log *slog.Logger) (cardsim.Options, error) {
-	o := cardsim.Options{State: f.state, Log: log}
+	o := cardsim.Options{State: f.state, Memory: f.memory, Log: log}
 	if f.uid != "" {
 		uid, err := hex.DecodeString(f.uid)
 		if err != nil || len(uid) != 7 {
@@ -119,8 +125,21 @@ func (f flags) withDefaultType(o cardsim.Options) cardsim.Options {
 	return o
 }
 
+// lines lets the log and the program's own messages share an output.
+type lines struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
 // serve lays the card on the reader until ctx ends.
-func serve(ctx context.Context, f flags, stderr io.Writer) error {
+func serve(ctx context.Context, f flags, out io.Writer) error {
+	stderr := &lines{out: out}
 	level := slog.LevelInfo
 	if f.verbose {
 		level = slog.LevelDebug

@@ -1,4 +1,4 @@
-// Command card-sim runs one simulated DESFire EV2 or EV3 card (package cardsim)
+// Command card-sim runs one simulated DESFire EV1, EV2 or EV3 card (package cardsim)
 // in a virtual reader of pcscd (package vpcd), where any PC/SC program sees it.
 package main
 

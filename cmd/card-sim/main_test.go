@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"badgekms/reader/cardsim"
+	"badgekms/reader/vpcd"
 )
 
 // program is card-sim running against a listener that stands for pcscd.
@@ -91,6 +94,64 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestOldCard: an EV1 of 4 KB, as GetVersion tells.
+func TestOldCard(t *testing.T) {
+	p := start(t, "--type", "EV1", "--memory", "4096")
+	if got := ask(t, p.conn, 0x90, 0x60, 0, 0, 0); string(got) != "\x04\x01\x01\x01\x00\x18\x05\x91\xAF" {
+		t.Errorf("GetVersion %X", got)
+	}
+	if code, out := p.stop(); code != 0 || !strings.Contains(out, "EV1 card 04") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+// BenchmarkCommand is one native command through the loopback connection that
+// pcscd's driver has to a card: ISO framing, the card, and the way there and back.
+func BenchmarkCommand(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	card, err := cardsim.New(cardsim.Options{Type: cardsim.EV3})
+	if err != nil {
+		b.Fatal(err)
+	}
+	plugged, err := vpcd.Plug(b.Context(), l.Addr().String(), card)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := l.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, command := range map[string][]byte{
+		"FreeMemory":  {0x90, 0x6E, 0, 0, 0},
+		"handshake 1": {0x90, 0x1A, 0, 0, 1, 0, 0},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				// Length and body apart, as the driver sends them.
+				head := binary.BigEndian.AppendUint16(nil, uint16(len(command)))
+				for _, part := range [][]byte{head, command} {
+					if _, err := conn.Write(part); err != nil {
+						b.Fatal(err)
+					}
+				}
+				var answer [2]byte
+				if _, err := io.ReadFull(conn, answer[:]); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.CopyN(io.Discard, conn, int64(binary.BigEndian.Uint16(answer[:]))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	conn.Close()
+	plugged.Wait()
+}
+
 func TestRandomUID(t *testing.T) {
 	p := start(t)
 	uid := ask(t, p.conn, 0xFF, 0xCA, 0, 0, 0)
@@ -127,7 +188,8 @@ func TestMistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		"type":          {[]string{"--type", "EV9"}, exitUsage, "use EV2 or EV3"},
+		"type":          {[]string{"--type", "EV9"}, exitUsage, "use EV1, EV2, EV2XL or EV3"},
+		"memory":        {[]string{"--type", "EV2XL", "--memory", "8192"}, exitFailed, "no EV2XL card of 8192 bytes"},
 		"uid":           {[]string{"--uid", "04zz"}, exitUsage, "14 hexadecimal digits"},
 		"argument":      {[]string{"badge"}, exitUsage, "unexpected argument"},
 		"flag":          {[]string{"--speed", "9"}, exitUsage, "--speed"},

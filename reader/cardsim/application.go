@@ -29,6 +29,18 @@ type application struct {
 	KeyType     keyType  `json:"key_type"`
 	Keys        []*key   `json:"keys"`
 	Files       []*file  `json:"files,omitempty"`
+	ISOID       hexBytes `json:"iso_id,omitempty"`    // as sent: least significant byte first
+	Name        hexBytes `json:"df_name,omitempty"`   // 1 to 16 bytes
+	ISOFiles    bool     `json:"iso_files,omitempty"` // files have ISO identifiers
+	// Broken: power failed while the application was made or deleted.
+	Broken bool `json:"broken,omitempty"`
+
+	// Sets are the key sets, none for an application without; of them only the
+	// Active one is in use, and its keys are Keys.
+	Sets       []keySet `json:"key_sets,omitempty"`
+	Active     int      `json:"active_set,omitempty"`
+	MaxKeySize int      `json:"max_key_size,omitempty"`
+	RollKey    byte     `json:"roll_key,omitempty"`
 }
 
 // key is nil for a number that does not exist.
@@ -49,7 +61,7 @@ func (a *application) file(number byte) *file {
 }
 
 func (a *application) validate() error {
-	if a == nil || len(a.AID) != 3 || !a.KeyType.valid() || len(a.Keys) == 0 || len(a.Keys) > maxKeys {
+	if a == nil || len(a.AID) != 3 || len(a.ISOID) != 0 && len(a.ISOID) != 2 || len(a.Name) > maxDFName || !a.KeyType.valid() || len(a.Keys) == 0 || len(a.Keys) > maxKeys {
 		return fmt.Errorf("an application is damaged")
 	}
 	for _, k := range a.Keys {
@@ -59,6 +71,9 @@ func (a *application) validate() error {
 		if k.Type != a.KeyType {
 			return fmt.Errorf("application %X: keys of two types", []byte(a.AID))
 		}
+	}
+	if err := a.validateSets(); err != nil {
+		return fmt.Errorf("application %X: %w", []byte(a.AID), err)
 	}
 	seen := map[byte]bool{}
 	for _, f := range a.Files {
@@ -81,12 +96,21 @@ func (c *Card) mayList() status {
 	return c.needMaster()
 }
 
-// getKeySettings is 45: KS1 and KS2.
+// getKeySettings is 45: KS1 KS2 [AKSVersion NoKeySets MaxKeySize RollKey].
 func (c *Card) getKeySettings([]byte) reply {
 	if st := c.mayList(); st != statusOK {
 		return fail(st)
 	}
-	return answer([]byte{c.app.KeySettings, byte(len(c.app.Keys)) | byte(c.app.KeyType)<<6})
+	a := c.app
+	out := []byte{a.KeySettings, byte(len(a.Keys)) | byte(a.KeyType)<<6}
+	if a.ISOFiles {
+		out[1] |= ks2ISO
+	}
+	if len(a.Sets) > 0 {
+		out[1] |= ks2KS3
+		out = append(out, a.Sets[a.Active].Version, byte(len(a.Sets)), byte(a.MaxKeySize), a.RollKey)
+	}
+	return answer(out)
 }
 
 // changeKeySettings is 54: the new KS1, under the master key, unless bit 3 of
@@ -109,17 +133,31 @@ func (c *Card) changeKeySettings(p []byte) reply {
 const keySetFollows = 0x40
 
 // getKeyVersion is 64: KeyNo, or KeyNo with bit 6 and a key set number, of
-// which only the active one, 0, exists without key sets.
+// which an application without key sets has only 0. Set number 80 asks for the
+// versions of all sets. A key of a set that is not initialised has version 0.
 func (c *Card) getKeyVersion(p []byte) reply {
-	number := p[0]
-	if (number&keySetFollows != 0) != (len(p) == 2) {
+	number, set := p[0]&^keySetFollows, c.app.Active
+	if (p[0]&keySetFollows != 0) != (len(p) == 2) {
 		return fail(statusLength)
 	}
-	k := c.app.key(number &^ keySetFollows)
-	if k == nil || len(p) == 2 && p[1] != 0 {
+	if len(p) == 2 {
+		set = int(p[1])
+	}
+	if set == allKeySets && len(c.app.Sets) > 0 {
+		var out []byte
+		for _, s := range c.app.Sets {
+			out = append(out, s.Version)
+		}
+		return answer(out)
+	}
+	if c.app.key(number) == nil || set != c.app.Active && set >= len(c.app.Sets) {
 		return fail(statusNoSuchKey)
 	}
-	return answer([]byte{k.Version})
+	keys, _ := c.app.keysOf(set)
+	if keys == nil {
+		return answer([]byte{0})
+	}
+	return answer([]byte{keys[number].Version})
 }
 
 // mayChangeKey applies bit 0 and the ChangeKey right of the key settings.
@@ -155,8 +193,24 @@ func (c *Card) changeKey(p []byte) reply {
 	if c.atPICC() {
 		number, t = p[0]&0x3F, keyType(p[0]>>6)
 	}
-	old := c.app.key(number)
-	if old == nil {
+	return c.storeKey(c.app.Active, number, t, p[:1], p[1:])
+}
+
+// changeKeyEV2 is C6: KeySetNo, KeyNo and a cryptogram. Only the active set has
+// the session's own key; the old key of any other is the one it holds, zero
+// after InitializeKeySet.
+func (c *Card) changeKeyEV2(p []byte) reply {
+	if c.atPICC() {
+		return fail(statusDenied)
+	}
+	_, t := c.app.keysOf(int(p[0]))
+	return c.storeKey(int(p[0]), p[1], t, p[:2], p[2:])
+}
+
+// storeKey changes one key of a set to one of type t.
+func (c *Card) storeKey(set int, number byte, t keyType, header, cryptogram []byte) reply {
+	keys, _ := c.app.keysOf(set)
+	if int(number) >= len(keys) {
 		return fail(statusNoSuchKey)
 	}
 	if st := c.mayChangeKey(number); st != statusOK {
@@ -165,14 +219,21 @@ func (c *Card) changeKey(p []byte) reply {
 	if !t.valid() {
 		return fail(statusParameter)
 	}
-	own := c.session.key() == number
+	own := set == c.app.Active && c.session.key() == number
+	old := keys[number]
 	if own {
 		old = nil
 	}
-	k, st := c.session.newKey(message{ins: 0xC4}, p[0], p[1:], t, old)
-	if st != statusOK {
+	k, st := c.session.newKey(message{ins: c.ins}, header, cryptogram, t, old)
+	switch {
+	case st != statusOK:
 		return fail(st)
+	case c.faults.KeepOldKey:
+		return reply{last: own}
 	}
-	c.app.Keys[number], c.app.KeyType, c.dirty = k, t, true
+	keys[number], c.dirty = k, true
+	if c.atPICC() {
+		c.app.KeyType = t
+	}
 	return reply{last: own}
 }

@@ -11,7 +11,7 @@ func (c *Card) authKey(number byte, types ...keyType) (*key, status) {
 		return nil, statusNoSuchKey
 	case !slices.Contains(types, k.Type):
 		return nil, statusAuthentication
-	case k.locked():
+	case k.locked(c.state.Limits):
 		return nil, statusDenied
 	case c.delays < k.delayFrames():
 		c.delays++
@@ -21,14 +21,55 @@ func (c *Card) authKey(number byte, types ...keyType) (*key, status) {
 	return k, statusOK
 }
 
-// judge counts the outcome of a handshake and tells its status.
+// judge counts the outcome of a handshake and tells its status. EV1 cards do
+// not count.
 func (c *Card) judge(k *key, genuine bool) status {
+	counts := c.state.Type.isEV2() && c.state.Limits.Enabled
 	if !genuine {
-		c.dirty = k.failed() || c.dirty
+		c.dirty = counts && k.failed(c.state.Limits) || c.dirty
 		return statusAuthentication
 	}
-	c.dirty = k.succeeded() || c.dirty
+	c.dirty = counts && k.succeeded(c.state.Limits) || c.dirty
 	return statusOK
+}
+
+// proof is the last answer's RndA', as it should be or as a fault makes it.
+func (c *Card) proof(rndA []byte) []byte {
+	out := rotate(rndA)
+	if c.faults.WrongProof {
+		out[0] ^= 1
+	}
+	return out
+}
+
+// authenticateD40 is the legacy 0A, for DES and two-key triple DES keys:
+// KeyNo -> E(RndB); D(RndA ‖ RndB') -> E(RndA'), each message from a zero IV.
+func (c *Card) authenticateD40(p []byte) outcome {
+	if c.state.Messaging&messagingNoD40 != 0 {
+		return outcome{status: statusDenied}
+	}
+	if len(p) != 1 {
+		return outcome{status: statusLength}
+	}
+	k, st := c.authKey(p[0], type2TDEA)
+	if st != statusOK {
+		return outcome{status: st}
+	}
+	c.session = nil
+	b, zero := k.block(), make([]byte, 8)
+	rndB := c.draw(make([]byte, 8))
+	c.next = func(token []byte) outcome {
+		if len(token) != 16 {
+			return outcome{status: statusLength}
+		}
+		plain := decipherD40(b, token)
+		if st := c.judge(k, equal(plain[8:], rotate(rndB))); st != statusOK {
+			return outcome{status: st}
+		}
+		c.session = &d40{number: p[0], block: newBlock(k.Type, ev1SessionKey(k, plain[:8], rndB))}
+		return outcome{data: encipher(b, zero, c.proof(plain[:8]))}
+	}
+	return outcome{encipher(b, zero, rndB), statusMore}
 }
 
 // authenticateISO is 1A, for DES keys; authenticateAES is AA. Both give the EV1
@@ -44,6 +85,9 @@ func (c *Card) authenticateAES(p []byte) outcome {
 // authenticateEV1 is KeyNo -> E(RndB); E(RndA ‖ RndB') -> E(RndA'), one CBC
 // chain through all three.
 func (c *Card) authenticateEV1(p []byte, types ...keyType) outcome {
+	if c.state.Messaging&messagingNoEV1 != 0 {
+		return outcome{status: statusDenied}
+	}
 	if len(p) != 1 {
 		return outcome{status: statusLength}
 	}
@@ -65,7 +109,7 @@ func (c *Card) authenticateEV1(p []byte, types ...keyType) outcome {
 			return outcome{status: st}
 		}
 		c.session = newEV1(p[0], newBlock(k.Type, ev1SessionKey(k, rndA, rndB)))
-		return outcome{data: encipher(b, lastBlock(token, b.BlockSize()), rotate(rndA))}
+		return outcome{data: encipher(b, lastBlock(token, b.BlockSize()), c.proof(rndA))}
 	}
 	return outcome{challenge, statusMore}
 }
@@ -105,7 +149,7 @@ func (c *Card) authenticateEV2First(p []byte) outcome {
 		var ti [4]byte
 		c.draw(ti[:])
 		pdCaps := make([]byte, 6)
-		return newEV2(p[0], k, rndA, rndB, ti, 0), slices.Concat(ti[:], rotate(rndA), pdCaps, caps)
+		return newEV2(p[0], k, rndA, rndB, ti, 0), slices.Concat(ti[:], c.proof(rndA), pdCaps, caps)
 	})
 }
 
@@ -120,7 +164,7 @@ func (c *Card) authenticateEV2NonFirst(p []byte) outcome {
 		return outcome{status: statusDenied}
 	}
 	return c.handshakeEV2(p[0], func(k *key, rndA, rndB []byte) (*ev2, []byte) {
-		return newEV2(p[0], k, rndA, rndB, before.ti, before.counter), rotate(rndA)
+		return newEV2(p[0], k, rndA, rndB, before.ti, before.counter), c.proof(rndA)
 	})
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	// UID is 7 bytes. Nil takes the UID of an existing state, or draws one
 	// that starts with 04 (NXP).
 	UID []byte
+	// Memory is the size of a new card's NV memory in bytes, one that the
+	// product is sold with; 0 takes its usual one (8192, EV2XL 16384).
+	Memory int
 	// State is the path of the file that stands for the card's EEPROM; it is
 	// made at once if it does not exist. Empty keeps the card in memory. The
 	// file holds the card's keys in the clear (mode 0600), and two processes
@@ -42,7 +45,7 @@ type Options struct {
 // uid is the UID of a new card.
 func (o Options) uid() ([]byte, error) {
 	if !o.Type.valid() {
-		return nil, fmt.Errorf("a new card needs a type: %s or %s", EV2, EV3)
+		return nil, fmt.Errorf("a new card needs a type: %s, %s, %s or %s", EV1, EV2, EV2XL, EV3)
 	}
 	if o.UID != nil {
 		return o.UID, nil
@@ -66,14 +69,21 @@ type Card struct {
 	dirty bool   // state differs from saved
 	saved []byte // the state as last saved
 	tear  tear
+	// faults are how the card misbehaves.
+	faults Faults
+	cut    bool // power fails while the present command takes effect
 
 	// What follows is RAM: Reset clears it.
 	app     *application              // the selected application; state.PICC at card level
 	session session                   // nil when not authenticated
-	pending map[byte][]byte           // backup files written and not committed, by number
+	pending map[byte]*change          // files changed and not committed, by number
+	reader  []byte                    // TMRI of CommitReaderID, nil before it
+	tmi     []byte                    // what the transaction MAC covers so far
 	next    func(data []byte) outcome // takes the next AF frame of an open chain
+	ins     byte                      // the command being carried out
 	delays  int                       // 91AD answers given since the last attempt
-	random  [randomIDLength - 1]byte  // random identifier of this activation
+	shown   []byte                    // identifier of this activation
+	atr     []byte                    // of this activation
 }
 
 // outcome is one native response: status and data field.
@@ -121,8 +131,12 @@ func (c *Card) Type() Type {
 }
 
 // ATR is the answer to reset that a PC/SC reader reports for the card (PC/SC
-// part 3 §3.1.3.2.3.1).
-func (c *Card) ATR() []byte { return atr() }
+// part 3 §3.1.3.2.3.1). It follows the ATS, which SetConfiguration can change.
+func (c *Card) ATR() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.atr)
+}
 
 // Reset takes the card out of the field and puts it back: selection, session,
 // open chain and uncommitted writes are lost.
@@ -135,8 +149,9 @@ func (c *Card) Reset() {
 func (c *Card) powerOn() {
 	c.enter(c.state.PICC)
 	c.delays = 0
+	c.atr, c.shown = ats(c.state.ATS).atr(), c.state.UID
 	if c.state.Config&configRandomID != 0 {
-		c.draw(c.random[:])
+		c.shown = append([]byte{0x08}, c.draw(make([]byte, randomIDLength-1))...)
 	}
 }
 
@@ -148,7 +163,18 @@ func (c *Card) enter(a *application) {
 
 // abort ends session, transaction and chain.
 func (c *Card) abort() {
-	c.session, c.next, c.pending = nil, nil, nil
+	c.session, c.next = nil, nil
+	c.rollBack()
+}
+
+// fail ends what an error ends: transaction, chain, and the session, which only
+// D40 keeps where permission is denied.
+func (c *Card) fail(st status) {
+	s, legacy := c.session.(*d40)
+	c.abort()
+	if legacy && st == statusDenied {
+		c.session = s
+	}
 }
 
 // draw fills b from the card's random generator.
@@ -162,8 +188,16 @@ func (c *Card) draw(b []byte) []byte {
 // Exchange sends one frame, wrapped, ISO or native, and returns the response
 // as it leaves a contactless reader: the reader's own GET DATA (FF CA) is
 // answered here and does not reach the card. The only errors are the
-// context's and, after TearAt, reader.ErrRemoved.
+// context's, those of Faults.Delay and, after TearAt, reader.ErrRemoved.
 func (c *Card) Exchange(ctx context.Context, apdu []byte) ([]byte, error) {
+	if err := c.wait(ctx, apdu); err != nil {
+		return nil, err
+	}
+	return c.exchange(ctx, apdu)
+}
+
+// exchange is Exchange without the delay of a slow card.
+func (c *Card) exchange(ctx context.Context, apdu []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -190,7 +224,7 @@ func (c *Card) native(ins byte, data []byte) outcome {
 		}
 	}
 	if out.status.isError() {
-		c.abort()
+		c.fail(out.status)
 		out.data = nil
 	}
 	c.log.Debug("command", "ins", hex.EncodeToString([]byte{ins}), "length", len(data),
@@ -200,6 +234,9 @@ func (c *Card) native(ins byte, data []byte) outcome {
 
 // frame continues the open chain or begins a command.
 func (c *Card) frame(ins byte, data []byte) outcome {
+	if forged, ok := c.faults.Status[ins]; ok {
+		return outcome{status: status(forged)}
+	}
 	step := c.next
 	c.next = nil
 	switch {

@@ -3,6 +3,7 @@ package cardsim
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"badgekms/reader"
@@ -48,7 +49,7 @@ func TestNew(t *testing.T) {
 	if x, y := challenge(a), challenge(b); !bytes.Equal(x, y) {
 		t.Errorf("challenges %X and %X from the same source", x, y)
 	}
-	for name, ok := range map[string]bool{"EV2": true, "EV3": true, "EV1": false, "": false, "ev2": false} {
+	for name, ok := range map[string]bool{"EV1": true, "EV2": true, "EV2XL": true, "EV3": true, "EV4": false, "": false, "ev2": false} {
 		if _, err := ParseType(name); (err == nil) != ok {
 			t.Errorf("ParseType(%q): %v", name, err)
 		}
@@ -66,15 +67,18 @@ func TestFraming(t *testing.T) {
 		{"wrapped, P1", "9060010000", "6A86"},
 		{"wrapped, header only", "90600000", "6700"},
 		{"wrapped, unknown", "9001000000", "911C"},
-		{"wrapped, not simulated", "906C0000010100", "911C"},
+		{"wrapped, not simulated", "90F20000010100", "911C"},
 		{"native, unknown", "01", "1C"},
-		{"native, not simulated", "0A00", "1C"},
+		{"native, not simulated", "F600", "1C"},
 		{"continuation of nothing", "90AF000000", "911C"},
 		{"select card level by DF name", "00A4040C07D276000085010000", "9000"},
 		{"the same without Le", "00A4040007D2760000850100", "9000"},
 		{"select the NDEF application", "00A4040007D276000085010100", "6A82"},
 		{"select PIV", "00A404000BA00000030800001000010000", "6A82"},
-		{"select by file identifier", "00A40000023F0000", "6A86"},
+		{"select the card level by file identifier", "00A40000023F0000", "9000"},
+		{"select an unknown file identifier", "00A4000002E11000", "6A82"},
+		{"select a child", "00A40200023F0000", "6A86"},
+		{"file identifier, Lc", "00A40000013F00", "6700"},
 		{"select, Lc wrong", "00A4040C0AD276000085010000", "6700"},
 		{"ISO READ BINARY", "00B0000000", "6D00"},
 		{"GlobalPlatform", "80CA9F7F00", "6E00"},
@@ -192,8 +196,12 @@ func TestCreateApplication(t *testing.T) {
 		{"no key", "0102030F80", statusParameter},
 		{"15 keys", "0102030F8F", statusParameter},
 		{"unknown type", "0102030FC1", statusParameter},
-		{"KS3", "0102030F9100", statusParameter},
-		{"ISO file identifier", "0102030FA110E1", statusParameter},
+		{"KS3 without key sets", "0102030F9100", statusOK},
+		{"virtual card keys", "0102030F9102", statusParameter},
+		{"ISO file identifier", "0102030FA110E1", statusOK},
+		{"reserved identifier", "0102030FA1003F", statusParameter},
+		{"DF name too long", "0102030FA110E1" + strings.Repeat("41", 17), statusLength},
+		{"DF name of the card", "0102030FA110E1D2760000850100", statusDuplicate},
 		{"short", "0102030F", statusLength},
 		{"long", "0102030F8100", statusLength},
 		{"there already", "0A0B0C0F81", statusDuplicate},

@@ -19,6 +19,16 @@ type client struct {
 
 func newClient(t testing.TB) *client { return &client{t: t, card: simCard(t, "")} }
 
+// newClientOf is newClient with a card of another product.
+func newClientOf(t testing.TB, product Type) *client {
+	t.Helper()
+	c, err := New(Options{Type: product, UID: unhex(t, "04112233445566"), Rand: rand.NewChaCha8([32]byte{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &client{t: t, card: c}
+}
+
 // simCard makes a card with reproducible random bytes, in memory or in a file.
 func simCard(t testing.TB, state string) *Card {
 	t.Helper()
@@ -73,15 +83,7 @@ func (c *client) do(m mode, header int, ins byte, params []byte) ([]byte, status
 	if c.s == nil {
 		return c.plain(ins, params)
 	}
-	wire := bytes.Clone(params)
-	if m == modeFull && len(params) > header {
-		body := encipher(c.s.enc, c.s.iv(0xA5, 0x5A, c.s.counter), pad80(params[header:], 16))
-		wire = append(bytes.Clone(params[:header]), body...)
-	}
-	if m != modePlain {
-		wire = append(wire, c.s.mac(ins, c.s.counter, wire)...)
-	}
-	got, st := c.plain(ins, wire)
+	got, st := c.plain(ins, c.seal(m, header, ins, params))
 	c.s.counter++
 	if st.isError() {
 		c.s = nil
@@ -102,6 +104,19 @@ func (c *client) do(m mode, header int, ins byte, params []byte) ([]byte, status
 		return out, st
 	}
 	return got[:n], st
+}
+
+// seal protects a command's parameters.
+func (c *client) seal(m mode, header int, ins byte, params []byte) []byte {
+	wire := bytes.Clone(params)
+	if m == modeFull && len(params) > header {
+		body := encipher(c.s.enc, c.s.iv(0xA5, 0x5A, c.s.counter), pad80(params[header:], 16))
+		wire = append(bytes.Clone(params[:header]), body...)
+	}
+	if m != modePlain {
+		wire = append(wire, c.s.mac(ins, c.s.counter, wire)...)
+	}
+	return wire
 }
 
 // must is do that succeeds.
@@ -194,11 +209,14 @@ func (c *client) authEV1(k *key, ins byte) *ev1 {
 	b := k.block()
 	rndB := decipher(b, make([]byte, b.BlockSize()), challenge)
 	rndA := keyFilled(7)[:len(rndB)]
-	if _, st := c.send(insMore, encipher(b, challenge, append(bytes.Clone(rndA), rotate(rndB)...))); st != statusOK {
+	if _, st := c.send(insMore, encipher(b, lastBlock(challenge, b.BlockSize()), append(bytes.Clone(rndA), rotate(rndB)...))); st != statusOK {
 		c.t.Fatalf("INS %02X: 91%02X", ins, byte(st))
 	}
 	return newEV1(0, newBlock(k.Type, ev1SessionKey(k, rndA, rndB)))
 }
+
+// frameData is what a frame takes with the factory's ATS.
+const frameData = 59
 
 var zeroKey = make([]byte, 16)
 

@@ -31,12 +31,15 @@ func (c *connection) Transmit(ctx context.Context, run []reader.Command) ([]read
 // there for a whole command or gone before it. A card that tears itself off
 // (Card.TearAt) has left the field for everybody.
 func (c *connection) exchange(ctx context.Context, apdu []byte) ([]byte, error) {
+	if err := c.card.wait(ctx, apdu); err != nil {
+		return nil, err
+	}
 	c.desk.mu.Lock()
 	defer c.desk.mu.Unlock()
 	if c.dead != nil {
 		return nil, c.dead
 	}
-	raw, err := c.card.Exchange(ctx, apdu)
+	raw, err := c.card.exchange(ctx, apdu)
 	if errors.Is(err, reader.ErrRemoved) {
 		c.desk.lift(c.slot, removed(c.slot.name))
 	}

@@ -54,13 +54,13 @@ func TestDeskWatch(t *testing.T) {
 		}
 		want := []reader.Event{
 			{Kind: reader.ReaderAttached, Reader: "A"},
-			{Kind: reader.CardInserted, Reader: "A", ATR: atr()},
+			{Kind: reader.CardInserted, Reader: "A", ATR: ats(defaultATS()).atr()},
 			{Kind: reader.ReaderAttached, Reader: "B"},
 			{Kind: reader.CardRemoved, Reader: "A"},
-			{Kind: reader.CardInserted, Reader: "A", ATR: atr()},
+			{Kind: reader.CardInserted, Reader: "A", ATR: ats(defaultATS()).atr()},
 			{Kind: reader.CardRemoved, Reader: "A"},
 			{Kind: reader.ReaderAttached, Reader: "C"},
-			{Kind: reader.CardInserted, Reader: "C", ATR: atr()},
+			{Kind: reader.CardInserted, Reader: "C", ATR: ats(defaultATS()).atr()},
 			{Kind: reader.CardRemoved, Reader: "C"},
 			{Kind: reader.ReaderDetached, Reader: "C"},
 		}
@@ -113,7 +113,7 @@ func TestDeskConnect(t *testing.T) {
 	if err != nil || string(uid) != string(card.UID()) {
 		t.Errorf("UID %X, %v", uid, err)
 	}
-	if string(conn.ATR()) != string(atr()) {
+	if string(conn.ATR()) != string(ats(defaultATS()).atr()) {
 		t.Errorf("ATR %X", conn.ATR())
 	}
 	conn.Close()

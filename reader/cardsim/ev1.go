@@ -44,11 +44,6 @@ func (s *ev1) open(m message, wire []byte) ([]byte, status) {
 	return params, statusOK
 }
 
-// enciphers tells whether wire has a part that is enciphered.
-func (m message) enciphers(wire []byte) bool {
-	return (m.mode == modeFull || m.mode == modeKey) && len(wire) > m.header
-}
-
 // openFull is header ‖ E(data ‖ CRC32(INS ‖ header ‖ data) ‖ 00..).
 func (s *ev1) openFull(m message, wire []byte) ([]byte, status) {
 	header, body := wire[:m.header], wire[m.header:]
@@ -58,30 +53,13 @@ func (s *ev1) openFull(m message, wire []byte) ([]byte, status) {
 	plain := decipher(s.block, s.iv, body)
 	s.iv = bytes.Clone(body[len(body)-s.block.BlockSize():])
 	if m.mode == modeFull {
-		n := s.dataLength(m, header, plain)
+		n := m.dataLength(header, plain, 4, func(data []byte) []byte { return crc([]byte{m.ins}, header, data) })
 		if n < 0 {
 			return nil, statusIntegrity
 		}
 		plain = plain[:n]
 	}
 	return append(bytes.Clone(header), plain...), statusOK
-}
-
-// dataLength finds where the CRC is: at the shortest length that fits, because
-// the residue of a CRC repeats over the zeros that follow it. It is -1 if no
-// length does.
-func (s *ev1) dataLength(m message, header, plain []byte) int {
-	first, last := 0, len(plain)-4
-	if m.length >= 0 {
-		first, last = m.length, min(m.length, last)
-	}
-	for n := first; n <= last; n++ {
-		sum := crc([]byte{m.ins}, header, plain[:n])
-		if equal(sum, plain[n:n+4]) && isZero(plain[n+4:]) {
-			return n
-		}
-	}
-	return -1
 }
 
 func (s *ev1) seal(m message, r reply) []byte {
@@ -109,38 +87,18 @@ func (s *ev1) wireLength(m message, data int) int {
 	return m.header + data
 }
 
-// frame cuts enciphered answers at whole blocks.
-func (s *ev1) frame(m message) int {
-	if m.mode == modeFull {
-		return frameData / s.block.BlockSize() * s.block.BlockSize()
-	}
-	return frameData
+func (s *ev1) frame(m message, limit int) int {
+	return wholeBlocks(m, limit, s.block.BlockSize())
 }
 
-// newKey is New [Ver] CRC32(C4 KeyNo New [Ver]) 00.. for the session's own key
-// and (New^Old) [Ver] CRC32(C4 KeyNo (New^Old) [Ver]) CRC32(New) 00.. for
+// newKey is New [Ver] CRC32(INS header New [Ver]) 00.. for the session's own
+// key and (New^Old) [Ver] CRC32(INS header (New^Old) [Ver]) CRC32(New) 00.. for
 // another; the version travels for AES keys only.
-func (s *ev1) newKey(m message, number byte, plain []byte, t keyType, old *key) (*key, status) {
-	n := t.size()
-	if t == typeAES {
-		n++
-	}
-	total := n + 4
-	if old != nil {
-		total += 4
-	}
-	if len(plain) != paddedLength(total, s.block.BlockSize()) {
-		return nil, statusLength
-	}
-	if !equal(crc([]byte{m.ins, number}, plain[:n]), plain[n:n+4]) || !isZero(plain[total:]) {
-		return nil, statusIntegrity
-	}
-	raw := plain[:t.size()]
-	if old != nil {
-		raw = xor(raw, old.Bytes)
-		if !equal(crc(raw), plain[n+4:n+8]) {
-			return nil, statusIntegrity
+func (s *ev1) newKey(m message, header, plain []byte, t keyType, old *key) (*key, status) {
+	return chainedNewKey(plain, t, old, 4, s.block.BlockSize(), func(part []byte, inner bool) []byte {
+		if inner {
+			return crc(part)
 		}
-	}
-	return newKey(t, raw, plain[n-1]), statusOK
+		return crc([]byte{m.ins}, header, part)
+	})
 }

@@ -105,11 +105,11 @@ func (s *ev2) wireLength(m message, data int) int {
 	return m.header + paddedLength(data+1, 16) + macLength
 }
 
-func (s *ev2) frame(message) int { return frameData }
+func (s *ev2) frame(_ message, limit int) int { return limit }
 
 // newKey is New Ver for the session's own key and (New^Old) Ver CRC32(New) for
 // another (AN12343 tables 39 and 40). Only AES keys can be set.
-func (s *ev2) newKey(_ message, _ byte, plain []byte, t keyType, old *key) (*key, status) {
+func (s *ev2) newKey(_ message, _, plain []byte, t keyType, old *key) (*key, status) {
 	if t != typeAES {
 		return nil, statusParameter
 	}

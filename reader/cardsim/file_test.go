@@ -95,7 +95,7 @@ func TestCreateFile(t *testing.T) {
 		{"number", "2000EEEE010000", statusParameter},
 		{"empty", "0100EEEE000000", statusParameter},
 		{"SDM", "0140EEEE010000", statusParameter},
-		{"more access rights", "0180EEEE010000", statusParameter},
+		{"more access rights", "0180EEEE010000", statusOK},
 		{"key that does not exist", "01002EEE010000", statusNoSuchKey},
 		{"there already", "0500EEEE010000", statusDuplicate},
 		{"ISO file identifier", "0110E100EEEE010000", statusLength},

@@ -14,9 +14,6 @@ const (
 	insSelect byte = 0xA4 // ISO SELECT
 )
 
-// piccName is the DF name of the card level.
-var piccName = []byte{0xD2, 0x76, 0x00, 0x00, 0x85, 0x01, 0x00}
-
 // respond answers any byte string that reaches the card: a wrapped command, an
 // ISO command, or a native one, whose first byte is its code. A first byte that
 // is none of them is taken for the class of somebody else's command.
@@ -59,32 +56,6 @@ func body(apdu []byte) (data []byte, ok bool) {
 	return nil, false
 }
 
-// iso is a command of class 00: only SELECT of the card level by DF name is
-// simulated. An ISO command ends whatever native exchange was open.
-func (c *Card) iso(apdu []byte) []byte {
-	if len(apdu) < 4 {
-		return c.refuse(swWrongLength)
-	}
-	if apdu[1] != insSelect {
-		return c.refuse(swUnknownINS)
-	}
-	if apdu[2] != 0x04 || apdu[3]&^0x0C != 0 {
-		return c.refuse(swWrongP1P2)
-	}
-	name, ok := body(apdu)
-	if !ok && len(apdu) > 5 && int(apdu[4]) == len(apdu)-5 {
-		name, ok = apdu[5:], true // without Le
-	}
-	switch {
-	case !ok:
-		return c.refuse(swWrongLength)
-	case !bytes.Equal(name, piccName):
-		return c.refuse(swNotFound)
-	}
-	c.enter(c.state.PICC)
-	return word(swOK)
-}
-
 // refuse answers an ISO error, which ends session and transaction like any other.
 func (c *Card) refuse(sw uint16) []byte {
 	c.abort()
@@ -113,19 +84,11 @@ func (c *Card) readerAnswer(apdu []byte) []byte {
 	}
 	switch apdu[2] {
 	case 0x00:
-		return withLe(c.shownUID(), int(apdu[4]))
+		return withLe(c.shown, int(apdu[4]))
 	case 0x01:
-		return withLe(historicalBytes(), int(apdu[4]))
+		return withLe(ats(c.state.ATS).historical(), int(apdu[4]))
 	}
 	return word(swNotSupported)
-}
-
-// shownUID is what anticollision shows.
-func (c *Card) shownUID() []byte {
-	if c.state.Config&configRandomID != 0 {
-		return append([]byte{0x08}, c.random[:]...)
-	}
-	return c.state.UID
 }
 
 // withLe answers data to a command that wants le bytes; 0 wants all there is.

@@ -27,14 +27,12 @@ func (t keyType) size() int {
 	return 16
 }
 
-// Limits on authentication failures of an AES key (NT4H2421Gx §9, table 50;
-// AN12196 §6.4 for the 50). How many 91AD answers a real card gives per attempt
+// Delay after authentication failures in a row of an AES key (NT4H2421Gx §9;
+// AN12196 §6.4 for the 50); failLimits has the limits in total. How many 91AD answers a real card gives per attempt
 // is not published: here one more for each failure above the limit, to a
 // maximum, so that the delay grows without a clock.
 const (
 	seqFailLimit   = 50
-	totFailLimit   = 1000
-	totFailDecr    = 10
 	maxDelayFrames = 32
 )
 
@@ -120,7 +118,9 @@ func (k *key) nonceLength() int {
 	return 16
 }
 
-func (k *key) locked() bool { return k.Type == typeAES && k.TotFail >= totFailLimit }
+func (k *key) locked(l failLimits) bool {
+	return k.Type == typeAES && l.Enabled && k.TotFail >= l.Limit
+}
 
 // delayFrames is how many attempts are answered 91AD before one is taken.
 func (k *key) delayFrames() int {
@@ -132,18 +132,18 @@ func (k *key) delayFrames() int {
 
 // failed and succeeded count an authentication and tell whether a counter
 // changed. DES keys have no counters.
-func (k *key) failed() bool {
+func (k *key) failed(l failLimits) bool {
 	if k.Type != typeAES {
 		return false
 	}
 	k.SeqFail++
-	k.TotFail = min(k.TotFail+1, totFailLimit)
+	k.TotFail = min(k.TotFail+1, max(l.Limit, k.TotFail))
 	return true
 }
 
-func (k *key) succeeded() bool {
+func (k *key) succeeded(l failLimits) bool {
 	changed := k.SeqFail > 0 || k.TotFail > 0
-	k.SeqFail, k.TotFail = 0, max(0, k.TotFail-totFailDecr)
+	k.SeqFail, k.TotFail = 0, max(0, k.TotFail-l.Decrement)
 	return changed
 }
 
@@ -154,7 +154,7 @@ func (k *key) validate() error {
 	if !k.Type.valid() || len(k.Bytes) != k.Type.size() {
 		return fmt.Errorf("a key of type %d has %d bytes", k.Type, len(k.Bytes))
 	}
-	if k.SeqFail < 0 || k.TotFail < 0 || k.TotFail > totFailLimit {
+	if k.SeqFail < 0 || k.TotFail < 0 || k.TotFail > 0xFFFF {
 		return fmt.Errorf("a key has impossible failure counters (%d, %d)", k.SeqFail, k.TotFail)
 	}
 	return nil

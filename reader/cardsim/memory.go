@@ -9,15 +9,20 @@ const memoryBlock = 32
 
 func blocks(n int) int { return paddedLength(n, memoryBlock) }
 
-func applicationCost(keys int, t keyType) int {
-	return memoryBlock + blocks(keys*(t.size()+8))
+func applicationCost(keys, keySize int) int {
+	return memoryBlock + blocks(keys*(keySize+8))
 }
 
-func fileCost(kind fileType, size int) int {
-	if kind == fileBackup {
-		return 2 * blocks(size)
+func (f *file) cost() int {
+	switch f.Type {
+	case fileBackup:
+		return 2 * blocks(len(f.Data))
+	case fileLinear, fileCyclic:
+		return blocks(f.RecordSize * f.MaxRecords)
+	case fileValue, fileMAC:
+		return memoryBlock
 	}
-	return blocks(size)
+	return blocks(len(f.Data))
 }
 
 func (c *Card) freeBytes() int { return memorySize(c.state.Storage) - c.state.MemoryUsed }

@@ -5,12 +5,6 @@ import (
 	"slices"
 )
 
-// Bits of SetConfiguration option 00. They are set for good.
-const (
-	configNoFormat byte = 1 << 0
-	configRandomID byte = 1 << 1
-)
-
 func (c *Card) atPICC() bool { return c.app == c.state.PICC }
 
 // needMaster asks for a session of the selected level's master key (key 0).
@@ -68,56 +62,30 @@ func (c *Card) formatPICC([]byte) reply {
 	if c.state.Config&configNoFormat != 0 {
 		return fail(statusDenied)
 	}
-	c.state.Apps, c.state.MemoryUsed, c.dirty = nil, 0, true
-	return reply{}
-}
-
-// setConfiguration is 5C: 00 (format and random ID) and 01 (default key of new
-// applications, 24 bytes and a version). Other options are not simulated.
-func (c *Card) setConfiguration(p []byte) reply {
-	if st := c.needPICCMaster(); st != statusOK {
-		return fail(st)
-	}
-	option, data := p[0], p[1:]
-	switch option {
-	case 0x00:
-		return c.configure(data)
-	case 0x01:
-		if len(data) != 25 {
-			return fail(statusLength)
-		}
-		c.state.DefaultKey, c.state.DefaultVersion, c.dirty = bytes.Clone(data[:24]), data[24], true
+	if c.dirty = true; c.cut {
+		c.state.Apps = c.state.Apps[:len(c.state.Apps)/2] // the rest, and the memory, is left
 		return reply{}
 	}
-	return fail(statusParameter)
-}
-
-// configure sets bits that can never be cleared: 0 leaves a bit as it is.
-func (c *Card) configure(data []byte) reply {
-	if len(data) != 1 {
-		return fail(statusLength)
-	}
-	if data[0]&^(configNoFormat|configRandomID) != 0 {
-		return fail(statusParameter)
-	}
-	c.state.Config |= data[0]
-	c.dirty = true
+	c.state.Apps, c.state.MemoryUsed = nil, 0
 	return reply{}
 }
 
 // selectApplication is 5A with one AID; 000000 is the card level. It always
 // ends session and transaction. The second AID of EV2 is not simulated.
 func (c *Card) selectApplication(p []byte) outcome {
-	switch len(p) {
-	case 3:
-	case 6:
+	switch {
+	case len(p) == 3:
+	case len(p) == 6 && c.state.Type.isEV2():
 		return outcome{status: statusParameter}
 	default:
 		return outcome{status: statusLength}
 	}
 	a := c.find(p)
-	if a == nil {
+	switch {
+	case a == nil:
 		return outcome{status: statusNoApplication}
+	case a.Broken:
+		return outcome{status: statusAppIntegrity}
 	}
 	c.enter(a)
 	return outcome{}
@@ -154,37 +122,6 @@ func (c *Card) getApplicationIDs([]byte) reply {
 	return reply{data: out, frame: 19 * 3}
 }
 
-// createApplication is CA: AID(3) KS1 KS2. KS3, ISO file identifiers and DF
-// names are not simulated and answer 9E.
-func (c *Card) createApplication(p []byte) reply {
-	if !c.atPICC() {
-		return fail(statusDenied)
-	}
-	if c.app.KeySettings&ks1FreeCreate == 0 {
-		if st := c.needMaster(); st != statusOK {
-			return fail(st)
-		}
-	}
-	aid, ks1, ks2 := p[:3], p[3], p[4]
-	n, t := int(ks2&0x0F), keyType(ks2>>6)
-	switch {
-	case ks2&0x30 != 0 || !t.valid() || n == 0 || n > maxKeys || isZero(aid) || bytes.Equal(aid, []byte{0xFF, 0xFF, 0xFF}):
-		return fail(statusParameter)
-	case len(p) != 5:
-		return fail(statusLength)
-	case c.find(aid) != nil:
-		return fail(statusDuplicate)
-	case !c.allocate(applicationCost(n, t)):
-		return fail(statusOutOfMemory)
-	}
-	a := &application{AID: bytes.Clone(aid), KeySettings: ks1, KeyType: t}
-	for range n {
-		a.Keys = append(a.Keys, c.defaultKey(t))
-	}
-	c.state.Apps = append(c.state.Apps, a)
-	return reply{}
-}
-
 // defaultKey is the key that fills a new application (SetConfiguration 01).
 func (c *Card) defaultKey(t keyType) *key {
 	raw := []byte(c.state.DefaultKey)
@@ -210,8 +147,11 @@ func (c *Card) deleteApplication(p []byte) reply {
 	if st := c.needMaster(); st != statusOK {
 		return fail(st)
 	}
+	if c.dirty = true; c.cut {
+		a.Broken = true
+		return reply{}
+	}
 	c.state.Apps = slices.Delete(c.state.Apps, i, i+1)
-	c.dirty = true
 	if own {
 		c.enter(c.state.PICC)
 	}

@@ -1,14 +1,19 @@
 package cardsim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Type is a product of the DESFire family.
 type Type string
 
-// The simulated products, 8 KB each.
+// The simulated products.
 const (
-	EV2 Type = "EV2"
-	EV3 Type = "EV3"
+	EV1   Type = "EV1"   // 2, 4 or 8 KB; D40 and EV1 messaging only
+	EV2   Type = "EV2"   // 2, 4 or 8 KB
+	EV2XL Type = "EV2XL" // 16 or 32 KB
+	EV3   Type = "EV3"   // 2, 4 or 8 KB
 )
 
 // ParseType reads the name of a Type.
@@ -16,40 +21,66 @@ func ParseType(s string) (Type, error) {
 	if t := Type(s); t.valid() {
 		return t, nil
 	}
-	return "", fmt.Errorf("unknown card type %q: use %s or %s", s, EV2, EV3)
+	return "", fmt.Errorf("unknown card type %q: use %s, %s, %s or %s", s, EV1, EV2, EV2XL, EV3)
 }
 
 // Storage codes of GetVersion: 2^(code>>1) bytes when bit 0 is clear.
 const (
-	storage2K byte = 0x16
-	storage4K byte = 0x18
-	storage8K byte = 0x1A
+	storage2K  byte = 0x16
+	storage4K  byte = 0x18
+	storage8K  byte = 0x1A
+	storage16K byte = 0x1C
+	storage32K byte = 0x1E
 )
 
 // memorySize is the NV memory of a storage code in bytes, as FreeMemory reports
 // it on a factory card.
 func memorySize(storage byte) int { return 1 << (storage >> 1) }
 
-// majors are the major versions of a product's hardware and software.
-type majors struct{ hardware, software byte }
+// product is what tells the generations apart.
+type product struct {
+	hardware, software [2]byte // major and minor version
+	storage            []byte  // storage codes that exist, the usual one first
+	ev2                bool    // EV2 messaging and the commands that came with it
+	fsci               byte    // largest frame size code that its ATS may announce
+	applications       int     // how many fit at most; 0: as many as the memory takes
+}
 
-var products = map[Type]majors{EV2: {0x12, 0x02}, EV3: {0x33, 0x03}}
+// The minor software version of EV2 XL is 02 by one source and 01 by another;
+// the frames beyond 64 bytes are what application notes and traces say.
+var products = map[Type]product{
+	EV1:   {[2]byte{0x01, 0}, [2]byte{0x01, 4}, []byte{storage8K, storage4K, storage2K}, false, 5, 28},
+	EV2:   {[2]byte{0x12, 0}, [2]byte{0x02, 0}, []byte{storage8K, storage4K, storage2K}, true, 7, 0},
+	EV2XL: {[2]byte{0x22, 0}, [2]byte{0x02, 2}, []byte{storage16K, storage32K}, true, 7, 0},
+	EV3:   {[2]byte{0x33, 0}, [2]byte{0x03, 0}, []byte{storage8K, storage4K, storage2K}, true, 8, 0},
+}
 
-func (t Type) valid() bool { return products[t] != majors{} }
+func (t Type) valid() bool {
+	_, ok := products[t]
+	return ok
+}
+
+func (t Type) isEV2() bool { return products[t].ev2 }
+
+// storageOf is the storage code for that many bytes; 0 takes the usual size.
+func (t Type) storageOf(bytes int) (byte, error) {
+	sizes := products[t].storage
+	if bytes == 0 {
+		return sizes[0], nil
+	}
+	i := slices.IndexFunc(sizes, func(code byte) bool { return memorySize(code) == bytes })
+	if i < 0 {
+		return 0, fmt.Errorf("there is no %s card of %d bytes: leave the size away, or take one that the product is sold with", t, bytes)
+	}
+	return sizes[i], nil
+}
 
 // version gives the hardware and software part of GetVersion, 7 bytes each:
 // vendor, type, subtype, major, minor, storage, protocol (AN12343 table 4).
 func (t Type) version(storage byte) [][]byte {
-	m := products[t]
+	p := products[t]
 	return [][]byte{
-		{0x04, 0x01, 0x01, m.hardware, 0x00, storage, 0x05},
-		{0x04, 0x01, 0x01, m.software, 0x00, storage, 0x05},
+		{0x04, 0x01, 0x01, p.hardware[0], p.hardware[1], storage, 0x05},
+		{0x04, 0x01, 0x01, p.software[0], p.software[1], storage, 0x05},
 	}
 }
-
-// atr is what a PC/SC reader reports for a contactless card with the default
-// ATS (06 75 77 81 02 80): its only historical byte is 80 (PC/SC part 3).
-func atr() []byte { return []byte{0x3B, 0x81, 0x80, 0x01, 0x80, 0x80} }
-
-// historicalBytes of the default ATS.
-func historicalBytes() []byte { return []byte{0x80} }

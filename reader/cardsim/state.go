@@ -16,8 +16,10 @@ import (
 // It is left as it is.
 var ErrState = errors.New("unusable card state file")
 
-// stateFormat is the version of the state file.
-const stateFormat = 1
+// stateFormat is the version of the state file. Format 1 had standard and
+// backup files only and the factory's ATS, limits and messaging; it is read,
+// and written back in the present form.
+const stateFormat = 2
 
 // hexBytes are bytes that JSON shows in hexadecimal.
 type hexBytes []byte
@@ -44,6 +46,9 @@ type state struct {
 	Signature      hexBytes       `json:"signature"`
 	MemoryUsed     int            `json:"memory_used"`
 	Config         byte           `json:"config"`
+	Messaging      byte           `json:"messaging"`
+	ATS            hexBytes       `json:"ats"`
+	Limits         failLimits     `json:"fail_limits"`
 	DefaultKey     hexBytes       `json:"default_key"`
 	DefaultVersion byte           `json:"default_version"`
 	PICC           *application   `json:"picc"`
@@ -52,15 +57,15 @@ type state struct {
 
 // factoryState is a card as NXP delivers it: PICC master key DES zero, key
 // settings 0F, no application.
-func factoryState(t Type, uid []byte) (*state, error) {
+func factoryState(t Type, storage byte, uid []byte) (*state, error) {
 	sig, err := sign(uid)
 	if err != nil {
 		return nil, err
 	}
 	return &state{
-		Format: stateFormat, Type: t, Storage: storage8K, UID: bytes.Clone(uid), Signature: sig,
+		Format: stateFormat, Type: t, Storage: storage, UID: bytes.Clone(uid), Signature: sig,
 		Batch: hexBytes{0xBA, 0xD6, 0xE0, 0x00, 0x01}, Week: 0x07, Year: 0x26,
-		DefaultKey: make(hexBytes, 24),
+		ATS: defaultATS(), Limits: defaultLimits(), DefaultKey: make(hexBytes, 24),
 		PICC: &application{
 			AID: hexBytes{0, 0, 0}, KeySettings: 0x0F,
 			KeyType: type2TDEA, Keys: []*key{newKey(type2TDEA, make([]byte, 16), 0)},
@@ -91,6 +96,9 @@ func parseState(raw []byte) (*state, error) {
 	if d.More() {
 		return nil, errors.New("data after the end of the card")
 	}
+	if s.Format == 1 {
+		s.Format, s.ATS, s.Limits = stateFormat, defaultATS(), defaultLimits()
+	}
 	return s, s.validate()
 }
 
@@ -98,13 +106,17 @@ func parseState(raw []byte) (*state, error) {
 func (s *state) validate() error {
 	switch {
 	case s.Format != stateFormat:
-		return fmt.Errorf("format %d, want %d", s.Format, stateFormat)
+		return fmt.Errorf("format %d, want 1 or %d", s.Format, stateFormat)
 	case !s.Type.valid():
 		return fmt.Errorf("unknown card type %q", s.Type)
 	case len(s.UID) != uidLength || len(s.Batch) != 5 || len(s.Signature) != signatureLength || len(s.DefaultKey) != 24:
 		return errors.New("UID, batch, signature or default key has the wrong length")
-	case s.Storage != storage2K && s.Storage != storage4K && s.Storage != storage8K:
-		return fmt.Errorf("unknown storage code %02X", s.Storage)
+	case !slices.Contains(products[s.Type].storage, s.Storage):
+		return fmt.Errorf("storage code %02X is not one of an %s card", s.Storage, s.Type)
+	case !ats(s.ATS).valid(products[s.Type].fsci):
+		return errors.New("the ATS is damaged")
+	case s.Limits.Limit < 1 || s.Limits.Limit > 0xFFFF || s.Limits.Decrement < 0 || s.Limits.Decrement > 0xFFFF:
+		return errors.New("the limits of failed authentications are damaged")
 	case s.MemoryUsed < 0 || s.MemoryUsed > memorySize(s.Storage):
 		return fmt.Errorf("%d of %d bytes of memory in use", s.MemoryUsed, memorySize(s.Storage))
 	case s.PICC == nil || len(s.PICC.Keys) != 1 || len(s.PICC.Files) != 0 || !isZero(s.PICC.AID):
@@ -172,7 +184,11 @@ func openState(o Options) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	return factoryState(o.Type, uid)
+	storage, err := o.Type.storageOf(o.Memory)
+	if err != nil {
+		return nil, err
+	}
+	return factoryState(o.Type, storage, uid)
 }
 
 func matchState(s *state, o Options) error {
@@ -181,6 +197,9 @@ func matchState(s *state, o Options) error {
 	}
 	if o.UID != nil && !bytes.Equal(o.UID, s.UID) {
 		return fmt.Errorf("%w: %s holds the card %X, not %X: use that UID or another file", ErrState, o.State, []byte(s.UID), o.UID)
+	}
+	if have := memorySize(s.Storage); o.Memory != 0 && o.Memory != have {
+		return fmt.Errorf("%w: %s holds a card of %d bytes, not %d: use that size or another file", ErrState, o.State, have, o.Memory)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"badgekms/reader"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // used is a card with one of everything, its state in path.
@@ -54,19 +55,90 @@ func TestStateReload(t *testing.T) {
 	}
 }
 
+// TestOldState: a file of format 1, written by the first version of this
+// package, still gives its card, and is written back in the present form.
+func TestOldState(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("testdata", "format1.json"))
+	if err != nil || !bytes.Contains(raw, []byte(`"badgekms_card_sim": 1`)) {
+		t.Fatalf("not a file of format 1: %v", err)
+	}
+	path := stateFile(t)
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	card, err := New(Options{State: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, card: card}
+	c.mustAuth(0, keyFilled(0x11))
+	c.selectApp(1, 2, 3)
+	if got := c.must(modePlain, 7, 0xBD, 2, 0, 0, 0, 0, 0, 0); !bytes.Equal(got, []byte{0xAA, 0xBB, 0, 0}) {
+		t.Errorf("file 2 is %X", got)
+	}
+	if k := card.app.Keys[1]; k.SeqFail != 1 {
+		t.Errorf("%d failures", k.SeqFail)
+	}
+	if got := card.ATR(); !bytes.Equal(got, unhex(t, "3B8180018080")) || card.state.Limits != defaultLimits() {
+		t.Errorf("ATR %X, limits %v", got, card.state.Limits)
+	}
+	if s := reload(t, path); s.Format != stateFormat {
+		t.Errorf("the file has format %d", s.Format)
+	}
+	if now, _ := os.ReadFile(path); !bytes.Contains(now, []byte(`"badgekms_card_sim": 2`)) {
+		t.Error("the file was not written back")
+	}
+}
+
+// TestRichState: what only the newer products and file types have survives a
+// reload.
+func TestRichState(t *testing.T) {
+	path := stateFile(t)
+	c := &client{t: t, card: simCard(t, path)}
+	rich(c)
+	again, err := New(Options{State: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(c.card.state, again.state, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// rich fills a card with a file of every type and two key sets.
+func rich(c *client) {
+	c.must(modeMAC, 0, 0xCA, unhex(c.t, "010203 0F B3 01 10 02 10 01 10E1 414243")...)
+	c.selectApp(1, 2, 3)
+	c.must(modeMAC, 0, 0xCD, unhex(c.t, "00 00E1 03 0012 200000")...)
+	c.must(modeMAC, 0, 0xCB, unhex(c.t, "01 01E1 00 EEEE 200000")...)
+	c.must(modeMAC, 0, 0xCC, unhex(c.t, "02 00 EEEE 00000000 64000000 32000000 03")...)
+	c.must(modeMAC, 0, insLinear, unhex(c.t, "03 03E1 00 EEEE 040000 030000")...)
+	c.must(modeMAC, 0, insCyclic, unhex(c.t, "04 04E1 01 0000 040000 030000")...)
+	c.mustAuth(0, zeroKey)
+	c.must(modeFull, 1, 0x5F, unhex(c.t, "00 83 0011 01 FF0F")...)
+	c.must(modeFull, 5, 0xCE, append(unhex(c.t, "0F 03 F01F 02"), append(keyFilled(0x4C), 0)...)...)
+	c.must(modeMAC, 0, 0x56, 1, 2)
+	c.must(modePlain, 7, 0x3B, unhex(c.t, "03 000000 020000 AABB")...)
+	c.must(modePlain, 1, insDebit, unhex(c.t, "02 05000000")...)
+	c.must(modeMAC, 0, 0xC7)
+	c.selectApp(1, 2, 3)
+	c.s = nil
+}
+
 func TestStateMismatch(t *testing.T) {
 	path := stateFile(t)
 	simCard(t, path)
 	for name, o := range map[string]Options{
 		"UID":        {State: path, UID: unhex(t, "04000000000000")},
 		"type":       {State: path, Type: EV2},
+		"memory":     {State: path, Memory: 4096},
 		"UID length": {UID: unhex(t, "04000000")},
 		"no type":    {State: path + ".none"},
 		"no folder":  {State: filepath.Join(path, "x"), Type: EV3},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)
-		} else if want := name == "UID" || name == "type"; errors.Is(err, ErrState) != want {
+		} else if want := name == "UID" || name == "type" || name == "memory"; errors.Is(err, ErrState) != want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -89,7 +161,7 @@ func TestCorruptState(t *testing.T) {
 		"not JSON":          "hello",
 		"more":              string(good) + "{}",
 		"unknown field":     strings.Replace(string(good), `"week_bcd"`, `"weak_bcd"`, 1),
-		"format":            strings.Replace(string(good), `"badgekms_card_sim": 1`, `"badgekms_card_sim": 2`, 1),
+		"format":            strings.Replace(string(good), `"badgekms_card_sim": 2`, `"badgekms_card_sim": 3`, 1),
 		"type":              strings.Replace(string(good), `"EV3"`, `"EV9"`, 1),
 		"UID":               strings.Replace(string(good), `"04112233445566"`, `"041122"`, 1),
 		"storage":           strings.Replace(string(good), `"storage": 26`, `"storage": 27`, 1),
@@ -102,6 +174,9 @@ func TestCorruptState(t *testing.T) {
 		"file rights":       strings.Replace(string(good), `"rights": "0012"`, `"rights": "00"`, 1),
 		"counter":           strings.Replace(string(good), `"seq_fail": 1`, `"seq_fail": -1`, 1),
 		"AID":               strings.Replace(string(good), `"aid": "010203"`, `"aid": "000000"`, 1),
+		"ATS":               strings.Replace(string(good), `"ats": "0675`, `"ats": "0775`, 1),
+		"limits":            strings.Replace(string(good), `"limit": 1000`, `"limit": 0`, 1),
+		"size of a product": strings.Replace(string(good), `"storage": 26`, `"storage": 28`, 1),
 		"null application":  strings.Replace(string(good), `"applications": [`, `"applications": [null,`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,14 +276,7 @@ func reload(t *testing.T, path string) *state {
 // tornOff sends a command of one frame during which the card is taken away.
 func (c *client) tornOff(m mode, header int, command []byte, moment Moment) {
 	c.t.Helper()
-	wire := bytes.Clone(command[1:])
-	if m == modeFull {
-		body := encipher(c.s.enc, c.s.iv(0xA5, 0x5A, c.s.counter), pad80(wire[header:], 16))
-		wire = append(wire[:header], body...)
-	}
-	if m != modePlain {
-		wire = append(wire, c.s.mac(command[0], c.s.counter, wire)...)
-	}
+	wire := c.seal(m, header, command[0], command[1:])
 	c.card.TearAt(1, moment)
 	expect(c.t, c.card, "FFCA000000", "041122334455669000") // the reader's own does not count
 	apdu := append([]byte{0x90, command[0], 0, 0}, byte(len(wire)))

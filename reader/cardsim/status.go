@@ -16,14 +16,18 @@ const (
 	statusDenied         status = 0x9D
 	statusParameter      status = 0x9E
 	statusNoApplication  status = 0xA0
+	statusAppIntegrity   status = 0xA1
 	statusAuthDelay      status = 0xAD
 	statusAuthentication status = 0xAE
 	statusMore           status = 0xAF
 	statusBoundary       status = 0xBE
+	statusCardIntegrity  status = 0xC1
 	statusAborted        status = 0xCA
+	statusCount          status = 0xCE
 	statusDuplicate      status = 0xDE
 	statusEEPROM         status = 0xEE
 	statusNoFile         status = 0xF0
+	statusFileIntegrity  status = 0xF1
 )
 
 // isError tells whether the status ends session and transaction: every one but
