@@ -9,6 +9,7 @@ import (
 	badgekmsv1 "badgekms/proto/badgekms/v1"
 	"badgekms/reader"
 	"badgekms/reader/cardsim"
+	"badgekms/reader/desfire"
 )
 
 var cardTypes = []cardsim.Type{cardsim.EV2, cardsim.EV3}
@@ -112,6 +113,7 @@ func TestRefusedCards(t *testing.T) {
 	_, err = other.provision(foreign, foreign.UID())
 	must(t, err)
 	fresh := newCard(t, cardsim.EV3)
+	old := newCard(t, cardsim.EV1)
 
 	for name, c := range map[string]struct {
 		card   reader.Card
@@ -124,6 +126,7 @@ func TestRefusedCards(t *testing.T) {
 		"keys of someone else":      {foreign, foreign.UID(), "H-1", badgekmsv1.Reason_REASON_CARD_KEYS_UNKNOWN},
 		"random UID":                {fresh, []byte{0x08, 1, 2, 3}, "H-1", badgekmsv1.Reason_REASON_UID_RANDOM},
 		"another UID than shown":    {fresh, []byte{4, 1, 2, 3, 4, 5, 6}, "H-1", badgekmsv1.Reason_REASON_UID_MISMATCH},
+		"an EV1 card":               {old, old.UID(), "H-1", badgekmsv1.Reason_REASON_CARD_UNSUPPORTED},
 		"unknown holder":            {fresh, fresh.UID(), "H-404", badgekmsv1.Reason_REASON_HOLDER_UNKNOWN},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,6 +140,28 @@ func TestRefusedCards(t *testing.T) {
 	// None of the refusals wrote on a card.
 	if _, err := k.provision(fresh, fresh.UID()); err != nil {
 		t.Errorf("the fresh card afterwards: %v", err)
+	}
+}
+
+// A badge recorded as EV3 whose UID answers as EV1 is a downgrade, even if the
+// application is there.
+func TestDowngradedBadge(t *testing.T) {
+	k := newKMS(t)
+	k.holder()
+	badge := newCard(t, cardsim.EV3)
+	p, err := k.provision(badge, badge.UID())
+	must(t, err)
+	k.handOver(p.BadgeID)
+
+	old, err := cardsim.New(cardsim.Options{Type: cardsim.EV1, UID: badge.UID()})
+	must(t, err)
+	var b desfire.Batch
+	b.Seal(desfire.PlainSession{}, desfire.CreateApplication(desfire.Application{
+		AID: desfire.AID(k.Profile.Application.AID), Rights: 0x0B, KeyCount: 8, KeyType: desfire.KeyTypeAES,
+	}))
+	transmit(t, old, &b)
+	if _, err := k.tap(old, old.UID()); reason.Of(err) != badgekmsv1.Reason_REASON_PROTOCOL_DOWNGRADED {
+		t.Errorf("tap: %v", err)
 	}
 }
 
