@@ -157,3 +157,103 @@ func BenchmarkChangeKey(b *testing.B) {
 	// IV 1, cryptogram 2, MAC 3.
 	b.Run("floor: 6 blocks", func(b *testing.B) { floor(b, 0, 6, 0) })
 }
+
+// desFloor is floor for blocks of triple DES.
+func desFloor(b *testing.B, blocks int) {
+	b.Helper()
+	block := key.TDEA2{}.Block()
+	var x [desRndLen]byte
+	b.ReportAllocs()
+	for b.Loop() {
+		for range blocks {
+			block.Encrypt(x[:], x[:])
+		}
+	}
+}
+
+// ev1SealAndOpen seals c in a session at IV 0 and opens the answer to it, plain,
+// whose last frame is made once.
+func ev1SealAndOpen(b *testing.B, s *EV1Session, c Command, plain []byte) {
+	b.Helper()
+	x, err := s.Seal(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := reader.Response{Data: append(bytes.Clone(plain), 0), SW: 0x9100}
+	if x.reads {
+		padding := make([]byte, (blockSize-(len(plain)+crc32Len)%blockSize)%blockSize)
+		r = ev1Answer(s, plain, padding)
+	} else {
+		var sum [blockSize]byte
+		s.mac.Sum(sum[:], s.iv(), r.Data)
+		r.Data = append(r.Data[:len(plain)], sum[:macLen]...)
+	}
+	rs := []reader.Response{r}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.chain, s.pending = [blockSize]byte{}, nil
+		x, err := s.Seal(c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := x.Open(rs); err != nil || len(x.Data()) != len(plain) {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkEV1Command is one command and its answer in EV1 sessions.
+func BenchmarkEV1Command(b *testing.B) {
+	aes := func() *EV1Session { return proved(0, mustKey(b, 1).Block()) }
+	// CMAC of the command 1, of the answer 1.
+	b.Run("MACed AES", func(b *testing.B) { ev1SealAndOpen(b, aes(), GetKeyVersion(1), []byte{1}) })
+	b.Run("MACed AES floor: 2 blocks", func(b *testing.B) { floor(b, 0, 2, 0) })
+	b.Run("MACed DES", func(b *testing.B) {
+		ev1SealAndOpen(b, proved(0, key.TDEA2{}.Block()), GetKeyVersion(1), []byte{1})
+	})
+	b.Run("MACed DES floor: 2 blocks", func(b *testing.B) { desFloor(b, 2) })
+	// Data, CRC and padding 2, CMAC of the answer 1.
+	b.Run("WriteData 16 AES", func(b *testing.B) { ev1SealAndOpen(b, aes(), WriteData(1, 0, make([]byte, 16), Full), nil) })
+	b.Run("WriteData floor: 3 blocks", func(b *testing.B) { floor(b, 0, 3, 0) })
+	// CMAC of the command 1, answer 2.
+	b.Run("ReadData 16 AES", func(b *testing.B) { ev1SealAndOpen(b, aes(), ReadData(1, 0, 16, Full), make([]byte, 16)) })
+	b.Run("ReadData floor: 1 + 2 blocks", func(b *testing.B) { floor(b, 0, 1, 2) })
+}
+
+// BenchmarkAuthenticateEV1 is the KMS's side of AuthenticateAES, from the key to
+// the session.
+func BenchmarkAuthenticateEV1(b *testing.B) {
+	var v vectors.EV1Auth
+	for _, v = range vectors.EV1Auths(b) {
+		if v.Cipher == "aes" {
+			break
+		}
+	}
+	k := aesKey(b, v.Key)
+	challenge, proof := []reader.Response{response(b, v.Frames[0].RAPDU)}, []reader.Response{response(b, v.Frames[1].RAPDU)}
+	random := bytes.NewReader(v.RndA)
+	b.Run("desfire", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			random.Reset(v.RndA)
+			h := AuthenticateAES(v.KeyNo[0], k, random)
+			x, err := h.Start()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := x.Open(challenge); err != nil {
+				b.Fatal(err)
+			}
+			y, err := h.Prove()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := y.Open(proof); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	// Schedules: K, session key. Enciphered: token 2, subkeys 1. Deciphered:
+	// challenge 1, proof 1.
+	b.Run("floor: 2 schedules, 3 + 2 blocks", func(b *testing.B) { floor(b, 2, 3, 2) })
+}

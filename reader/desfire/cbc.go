@@ -34,6 +34,19 @@ func cbcDecrypt(b cipher.Block, iv, buf []byte) {
 	}
 }
 
+// cbcDecipherToSend is the CBC send mode of D40 cards, which can only encipher:
+// the PCD applies the inverse cipher, C = D(P xor C of the block before), and
+// the card's encipherment gives P back (desfire-facts §5.1).
+func cbcDecipherToSend(b cipher.Block, iv, buf []byte) {
+	size := b.BlockSize()
+	for ; len(buf) > 0; buf = buf[size:] {
+		block := buf[:size]
+		subtle.XORBytes(block, block, iv)
+		b.Decrypt(block, block)
+		copy(iv, block)
+	}
+}
+
 // zeros is what padding is taken from.
 var zeros [blockSize]byte
 
@@ -67,6 +80,19 @@ func appendCRC32(dst []byte, data ...[]byte) []byte {
 	}
 	sum = ^sum
 	return append(dst, byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24))
+}
+
+// appendCRC16 appends the CRC_A of ISO/IEC 14443-3 over data, least significant
+// byte first: polynomial x^16 + x^12 + x^5 + 1 reflected, start value 6363.
+func appendCRC16(dst, data []byte) []byte {
+	sum := uint16(0x6363)
+	for _, d := range data {
+		sum ^= uint16(d)
+		for range 8 {
+			sum = sum>>1 ^ 0x8408&-(sum&1)
+		}
+	}
+	return append(dst, byte(sum), byte(sum>>8))
 }
 
 // rotate writes src, turned left by one byte, to dst.

@@ -56,8 +56,32 @@ type Command struct {
 	// EndsSession marks a command whose successful answer is bare (no MAC in
 	// any mode) and after which the session is over.
 	EndsSession bool
+	// AnswerLen is how many bytes of data the answer has, 0 when that is not
+	// known. Sessions of EV1 and D40 find the end of enciphered data by it;
+	// without it they search for the CRC, and refuse data padded with zeros
+	// whose end is ambiguous.
+	AnswerLen int
 
 	change *keyChange
+	// marked: EV1 and D40 pad the enciphered data with 80 00.. instead of 00..
+	marked bool
+	// twoStep: Header and Data travel in frames of their own.
+	twoStep bool
+	// listing: every frame of the answer is an entry of its own, and the
+	// command is sent without a session only.
+	listing bool
+}
+
+// reads tells whether the answer is what Full mode enciphers: commands that
+// carry no data themselves.
+func (c Command) reads() bool { return c.Mode == Full && !c.secret() }
+
+// allowed refuses a command that no session may carry.
+func (c Command) allowed() error {
+	if c.listing {
+		return fmt.Errorf("%s: %w: inside a session it made a card disable itself; send it without one", c.INS, ErrCommand)
+	}
+	return nil
 }
 
 func (c Command) success() apdu.Status {

@@ -73,6 +73,9 @@ func (s *EV2Session) Seal(c Command) (*Sealed, error) {
 	if s.ended || s.closing || s.counter == maxCounter {
 		return nil, fmt.Errorf("%s: %w", c.INS, ErrSessionOver)
 	}
+	if err := c.allowed(); err != nil {
+		return nil, err
+	}
 	data := c.Data
 	if c.change != nil {
 		plain, err := c.change.ev2(s.keyNo)
@@ -162,12 +165,18 @@ func (s *EV2Session) prefix(code byte, counter uint16) []byte {
 	return append(b, s.ti[:]...)
 }
 
-// sum leaves the truncated MAC of msg in the first bytes of s.tag: the bytes
-// at offsets 1, 3, .. 15 of the CMAC (NT4H2421Gx §9.1.3).
+// sum leaves the truncated MAC of msg in the first bytes of s.tag (NT4H2421Gx
+// §9.1.3).
 func (s *EV2Session) sum(msg []byte) {
 	s.mac.Sum(s.tag[:], nil, msg)
+	truncateMAC(s.tag[:], s.tag[:])
+}
+
+// truncateMAC leaves the bytes of a CMAC at offsets 1, 3, .. 15 in the first
+// bytes of dst, which may be the CMAC itself.
+func truncateMAC(dst, full []byte) {
 	for i := range macLen {
-		s.tag[i] = s.tag[2*i+1]
+		dst[i] = full[2*i+1]
 	}
 }
 

@@ -80,6 +80,9 @@ func commandOf(t testing.TB, v vectors.EV2Command) Command {
 		if v.Header[0] == 0 {
 			return SetPICCConfiguration(PICCConfiguration(v.Data[0]))
 		}
+		if v.Header[0] == optionValueFile {
+			return SetLightValueFile(valueSettings(v.Data))
+		}
 		return SetConfiguration(v.Header[0], v.Data)
 	case apdu.INSGetCardUID:
 		return GetCardUID()
@@ -110,9 +113,32 @@ func commandOf(t testing.TB, v vectors.EV2Command) Command {
 			No: v.Data[0], Mode: Mode(v.Data[1]), Rights: parseAccessRights(v.Data[2:]), Size: le24(v.Data[4:]),
 		})
 	case apdu.INSRollKeySet:
-		generic.EndsSession = true
+		return RollKeySet(v.Data[0])
+	case apdu.INSInitializeKeySet:
+		return InitializeKeySet(v.Data[0], KeyType(v.Data[1]))
+	case apdu.INSGetValue:
+		return GetValue(v.Header[0], generic.Mode)
+	case apdu.INSCredit:
+		return Credit(v.Header[0], int32(binary.LittleEndian.Uint32(v.Data)), generic.Mode)
+	case apdu.INSWriteRecordISO:
+		return WriteRecordISO(v.Header[0], le24(v.Header[1:]), v.Data, generic.Mode)
+	case apdu.INSChangeFileSettings:
+		return ChangeFileSettings(v.Header[0], FileChange{Mode: Mode(v.Data[0]), Rights: parseAccessRights(v.Data[1:])})
+	case apdu.INSCommitTransaction:
+		return CommitTransactionTMAC()
+	case apdu.INSCreateTransactionMACFile:
+		return CreateTransactionMACFile(TMACFile{
+			No: v.Header[0], Mode: Mode(v.Header[1]), Rights: parseAccessRights(v.Header[2:]),
+			Key: aesKey(t, v.Data[:16]), Version: v.Data[16],
+		})
 	}
 	return generic
+}
+
+// valueSettings reads FileNo ‖ Lower ‖ Upper ‖ Value ‖ LimitedCredit.
+func valueSettings(b []byte) ValueSettings {
+	le32 := func(i int) int32 { return int32(binary.LittleEndian.Uint32(b[i:])) }
+	return ValueSettings{No: b[0], Lower: le32(1), Upper: le32(5), Value: le32(9), LimitedCredit: b[13]&1 != 0, FreeGetValue: b[13]&2 != 0}
 }
 
 func TestEV2Commands(t *testing.T) {

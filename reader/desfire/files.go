@@ -57,13 +57,19 @@ func CreateBackupDataFile(f DataFile) Command {
 }
 
 func createDataFile(ins apdu.INS, f DataFile) Command {
-	b := append(make([]byte, 0, 9), f.No)
-	if f.ISOFileID != 0 {
-		b = binary.LittleEndian.AppendUint16(b, f.ISOFileID)
-	}
-	rights := f.Rights.bytes()
-	b = append(b, byte(f.Mode), rights[0], rights[1])
+	b := fileHead(f.No, f.ISOFileID, f.Mode, f.Rights)
 	return Command{INS: ins, Header: appendUint24(b, uint32(f.Size)), Mode: MACed, Frames: 1}
+}
+
+// fileHead is what the commands that create a file begin with: FileNo
+// [ISOFID(2, LSB first)] FileOption AR(2).
+func fileHead(no byte, isoFileID uint16, mode Mode, rights AccessRights) []byte {
+	b := append(make([]byte, 0, 20), no)
+	if isoFileID != 0 {
+		b = binary.LittleEndian.AppendUint16(b, isoFileID)
+	}
+	ar := rights.bytes()
+	return append(b, byte(mode), ar[0], ar[1])
 }
 
 // DeleteFile is DF FileNo.
@@ -92,11 +98,72 @@ func ParseFileIDs(data []byte) ([]byte, error) {
 	return data, nil
 }
 
+// GetISOFileIDs is 61, in an application whose files have ISO file identifiers;
+// ParseISOFileIDs reads its answer.
+func GetISOFileIDs() Command {
+	return Command{INS: apdu.INSGetISOFileIDs, Mode: MACed}
+}
+
+// ParseISOFileIDs reads the answer to GetISOFileIDs, 2 bytes for each file, LSB
+// first. Transaction MAC and value files have none.
+func ParseISOFileIDs(data []byte) ([]uint16, error) {
+	if len(data)%2 != 0 || len(data) > 2*maxFiles {
+		return nil, lengthError(apdu.INSGetISOFileIDs, data, "2 for each of at most 32 files")
+	}
+	ids := make([]uint16, 0, len(data)/2)
+	for ; len(data) > 0; data = data[2:] {
+		ids = append(ids, binary.LittleEndian.Uint16(data))
+	}
+	return ids, nil
+}
+
+// FileChange is what ChangeFileSettings sets; all of it, every time.
+type FileChange struct {
+	Mode   Mode
+	Rights AccessRights
+	// MoreRights are additional sets of access rights, of which any one
+	// suffices (EV2 and later).
+	MoreRights []AccessRights
+	// SDM, if not empty, turns Secure Dynamic Messaging on (EV3): SDMOptions,
+	// SDM access rights and offsets as NT4H2421Gx §10.7 lays them out.
+	SDM []byte
+}
+
+// ChangeFileSettings is 5F FileNo ‖ FileOption AR(2) [Count(1) AR(2)*] [SDM],
+// enciphered. That MoreRights come before SDM is taken from GetFileSettings; no
+// source shows both in one command. A file whose Change right is AccessFree
+// takes it in Plain mode: use ChangeFileSettingsFree.
+func ChangeFileSettings(no byte, f FileChange) Command {
+	ar := f.Rights.bytes()
+	data := []byte{byte(f.Mode), ar[0], ar[1]}
+	if len(f.MoreRights) > 0 {
+		data[0] |= optionMoreRights
+		data = append(data, byte(len(f.MoreRights)))
+		for _, more := range f.MoreRights {
+			ar := more.bytes()
+			data = append(data, ar[0], ar[1])
+		}
+	}
+	if len(f.SDM) > 0 {
+		data[0] |= optionSDM
+		data = append(data, f.SDM...)
+	}
+	return Command{INS: apdu.INSChangeFileSettings, Header: []byte{no}, Data: data, Mode: Full, Frames: 1}
+}
+
+// ChangeFileSettingsFree is ChangeFileSettings in clear, for a file whose
+// Change right is AccessFree.
+func ChangeFileSettingsFree(no byte, f FileChange) Command {
+	c := ChangeFileSettings(no, f)
+	c.Mode = Plain
+	return c
+}
+
 // ReadData is BD FileNo Offset(3) Length(3), LSB first, in the file's mode.
 // Length 0 is the file from offset to its end. A file whose access is free, not
 // by a key of the session, is read in Plain mode whatever its own is.
 func ReadData(no byte, offset, length int, mode Mode) Command {
-	return Command{INS: apdu.INSReadData, Header: dataHeader(no, offset, length), Mode: mode}
+	return Command{INS: apdu.INSReadData, Header: dataHeader(no, offset, length), Mode: mode, AnswerLen: length}
 }
 
 // WriteData is 3D FileNo Offset(3) Length(3) data, LSB first, in the file's
@@ -125,15 +192,4 @@ func WriteDataISO(no byte, offset int, data []byte, mode Mode) Command {
 func dataHeader(no byte, offset, length int) []byte {
 	b := append(make([]byte, 0, 7), no)
 	return appendUint24(appendUint24(b, uint32(offset)), uint32(length))
-}
-
-// CommitTransaction is C7: it makes the writes of the transaction to backup
-// files effective.
-func CommitTransaction() Command {
-	return Command{INS: apdu.INSCommitTransaction, Mode: MACed, Frames: 1}
-}
-
-// AbortTransaction is A7: it drops the writes of the transaction.
-func AbortTransaction() Command {
-	return Command{INS: apdu.INSAbortTransaction, Mode: MACed, Frames: 1}
 }

@@ -86,8 +86,8 @@ func (t KeyType) String() string {
 type KeySets struct {
 	ActiveVersion byte // AKS version
 	Count         byte // 2 to 16
-	MaxKeySize    byte // bytes
-	Settings      byte // bits 0 to 2: the key that may roll
+	MaxKeySize    byte // 16 or 24 bytes
+	Settings      byte // bits 0 to 2: the key number that may roll, 0 to 7
 }
 
 // KeySettings is the answer to GetKeySettings.
@@ -143,4 +143,32 @@ func ParseKeyVersion(data []byte) (byte, error) {
 		return 0, lengthError(apdu.INSGetKeyVersion, data, "1")
 	}
 	return data[0], nil
+}
+
+const (
+	// keyNoInSet marks a KeyNo that a KeySetNo follows.
+	keyNoInSet = 1 << 6
+	// allKeySets asks for the versions in all key sets.
+	allKeySets = 0x80
+)
+
+// GetKeyVersionInSet is 64 KeyNo|40 ‖ KeySetNo: the version of a key in a key
+// set; ParseKeyVersion reads its answer.
+func GetKeyVersionInSet(set, keyNo byte) Command {
+	return Command{INS: apdu.INSGetKeyVersion, Header: []byte{keyNo | keyNoInSet, set}, Mode: MACed, Frames: 1}
+}
+
+// GetKeyVersions is 64 KeyNo|40 ‖ 80: the versions of all key sets, active set
+// first; ParseKeyVersions reads its answer.
+func GetKeyVersions(keyNo byte) Command {
+	return Command{INS: apdu.INSGetKeyVersion, Header: []byte{keyNo | keyNoInSet, allKeySets}, Mode: MACed, Frames: 1}
+}
+
+// ParseKeyVersions reads the list that GetKeyVersions answers, one byte for each
+// key set.
+func ParseKeyVersions(data []byte) ([]byte, error) {
+	if len(data) < 1 || len(data) > maxKeySets {
+		return nil, lengthError(apdu.INSGetKeyVersion, data, "1 to 16")
+	}
+	return data, nil
 }

@@ -26,6 +26,7 @@ var ErrNotOriginal = errors.New("the originality signature is not valid for this
 func ReadSig() Command {
 	return Command{
 		INS: apdu.INSReadSig, Header: []byte{0}, Mode: Full, Frames: 1, Success: apdu.StatusSignatureOK,
+		AnswerLen: signatureLen,
 	}
 }
 

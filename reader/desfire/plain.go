@@ -35,10 +35,14 @@ func (PlainSession) end() {}
 
 // newSealed is c sealed by a session, without its run.
 func newSealed(c Command, by opener) *Sealed {
-	return &Sealed{
-		ins: c.INS, mode: c.Mode, ends: c.EndsSession,
-		success: c.success(), frames: c.Frames, by: by,
+	x := &Sealed{
+		ins: c.INS, mode: c.Mode, ends: c.EndsSession, reads: c.reads(), answerLen: c.AnswerLen,
+		success: c.success(), frames: c.Frames, listing: c.listing, by: by,
 	}
+	if c.twoStep {
+		x.cut = len(c.Header)
+	}
+	return x
 }
 
 func concat(a, b []byte) []byte {

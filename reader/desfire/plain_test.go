@@ -119,11 +119,16 @@ func TestNothingPrints(t *testing.T) {
 	values := []any{
 		ChangeKey(1, key.AES128{}, k, 1), SetDefaultKey(k, 0), WriteData(1, 0, secret, Full), x, []any{x},
 		struct{ C Command }{SetDefaultKey(k, 0)}, AuthenticateEV2First(0, k, nil), AuthenticateISO(0, key.TDEA2{}, nil), s, *s, *x,
-		newISOSession(0, key.TDEA2{}), Batch{sealed: []*Sealed{x}},
+		newEV1Session(0, key.TDEA2{}.Block()), &D40Session{}, AuthenticateAES(0, k, nil), Authenticate(0, key.TDEA2{}, nil), Batch{sealed: []*Sealed{x}},
 	}
 	checkVerbs(t, *s, s.String())
 	checkVerbs(t, s, "EV2 session with key 0, CmdCtr 1")
-	checkVerbs(t, newISOSession(2, key.TDEA2{}), "ISO session with key 2")
+	checkVerbs(t, newEV1Session(2, key.TDEA2{}.Block()), "EV1 session with key 2")
+	checkVerbs(t, &D40Session{keyNo: 1, ended: true}, "D40 session with key 1, over")
+	checkVerbs(t, AuthenticateAES(4, k, nil), "AuthenticateAES with key 4")
+	checkVerbs(t, *AuthenticateAES(4, k, nil), "AuthenticateAES with key 4")
+	checkVerbs(t, Authenticate(5, key.TDEA2{}, nil), "Authenticate with key 5")
+	checkVerbs(t, NewProximityCheck(k, nil), "proximity check, 8 bytes of challenge left")
 	checkVerbs(t, AuthenticateEV2First(3, k, nil), "AuthenticateEV2First with key 3")
 	checkVerbs(t, AuthenticateISO(0, key.TDEA2{}, nil), "AuthenticateISO with key 0")
 	checkVerbs(t, *x, "ChangeKey")

@@ -21,15 +21,26 @@ func (s EV2Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.Str
 func (s EV2Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // String gives the kind of session and its key number.
-func (s ISOSession) String() string {
-	return fmt.Sprintf("ISO session with key %d%s", s.keyNo, overWord(s.ended))
+func (s EV1Session) String() string {
+	return fmt.Sprintf("EV1 session with key %d%s", s.keyNo, overWord(s.ended))
 }
 
 // Format implements fmt.Formatter for every verb as String.
-func (s ISOSession) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+func (s EV1Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue implements slog.LogValuer as String.
-func (s ISOSession) LogValue() slog.Value { return slog.StringValue(s.String()) }
+func (s EV1Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// String gives the kind of session and its key number.
+func (s D40Session) String() string {
+	return fmt.Sprintf("D40 session with key %d%s", s.keyNo, overWord(s.ended))
+}
+
+// Format implements fmt.Formatter for every verb as String.
+func (s D40Session) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue implements slog.LogValuer as String.
+func (s D40Session) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // String gives the command of the handshake and its key number.
 func (h EV2Handshake) String() string {
@@ -43,15 +54,26 @@ func (h EV2Handshake) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.S
 func (h EV2Handshake) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
 // String gives the command of the handshake and its key number.
-func (h ISOHandshake) String() string {
-	return fmt.Sprintf("AuthenticateISO with key %d%s", h.keyNo, overWord(h.ended))
+func (h mutual) String() string {
+	return fmt.Sprintf("%s with key %d%s", h.ins, h.keyNo, overWord(h.ended))
 }
 
 // Format implements fmt.Formatter for every verb as String.
-func (h ISOHandshake) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
+func (h mutual) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
 
 // LogValue implements slog.LogValuer as String.
-func (h ISOHandshake) LogValue() slog.Value { return slog.StringValue(h.String()) }
+func (h mutual) LogValue() slog.Value { return slog.StringValue(h.String()) }
+
+// String gives the progress of the check.
+func (p ProximityCheck) String() string {
+	return fmt.Sprintf("proximity check, %d bytes of challenge left%s", p.Left(), overWord(p.ended))
+}
+
+// Format implements fmt.Formatter for every verb as String.
+func (p ProximityCheck) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, p.String()) }
+
+// LogValue implements slog.LogValuer as String.
+func (p ProximityCheck) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // String names the command.
 func (x Sealed) String() string { return x.ins.String() }

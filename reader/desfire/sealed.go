@@ -9,7 +9,7 @@ import (
 
 // Session seals commands: it applies the secure messaging that was agreed with
 // the card. Commands may be sealed ahead and sent in one run; they are opened
-// in the order in which they were sealed. An ISO session can seal one command
+// in the order in which they were sealed. An EV1 session can seal one command
 // ahead only, because its chaining needs the card's answer.
 type Session interface {
 	// Seal makes the APDUs of c. The errors are ErrSessionOver and ErrCommand.
@@ -52,9 +52,15 @@ type Sealed struct {
 	frames  int // frames of the answer, 0 for any number
 	by      opener
 
+	reads     bool // the answer is enciphered (EV1, D40)
+	answerLen int  // bytes of its data, 0 when not known
+	listing   bool // remember where frames of the answer begin
+	cut       int  // where the command's second frame begins, 0 for anywhere
+
 	run    []reader.Command // what is to be sent now
 	unsent int              // how many frames of run only carry the command
 	seen   int              // frames of the answer so far
+	starts []int            // where they begin in answer, for a listing
 	answer []byte           // their data, joined
 	data   []byte           // what the session made of it
 	done   bool
@@ -71,6 +77,19 @@ func (x *Sealed) Done() bool { return x.done }
 // Data is the answer's data once it is Done, and nil before: verified and
 // deciphered according to the command's mode.
 func (x *Sealed) Data() []byte { return x.data }
+
+// entries cuts the answer at the frames it came in.
+func (x *Sealed) entries() [][]byte {
+	all := make([][]byte, 0, len(x.starts))
+	for i, start := range x.starts {
+		end := len(x.data)
+		if i+1 < len(x.starts) {
+			end = x.starts[i+1]
+		}
+		all = append(all, x.data[start:end])
+	}
+	return all
+}
 
 // Commands is the run to send now: the command itself, and after an Open that
 // left the answer incomplete a run of AF frames that asks for the rest (it
@@ -141,6 +160,9 @@ func (x *Sealed) frame(r reader.Response) (last bool, err error) {
 	if x.answer == nil {
 		x.answer = x.room[:0]
 	}
+	if x.listing {
+		x.starts = append(x.starts, len(x.answer))
+	}
 	x.answer = append(x.answer, r.Data...)
 	return last, nil
 }
@@ -175,7 +197,14 @@ func (x *Sealed) frameCommand(data []byte) error { return x.frameAs(x.ins, data)
 
 // frameAs is frameCommand for a command that travels under another code.
 func (x *Sealed) frameAs(ins apdu.INS, data []byte) error {
-	run, err := apdu.Frames(x.single[:0], ins, data, apdu.StatusOK)
+	run, err := x.single[:0], error(nil)
+	if x.cut > 0 {
+		run, err = apdu.Frames(run, ins, data[:x.cut], apdu.StatusAdditionalFrame)
+		ins, data = apdu.INSAdditionalFrame, data[x.cut:]
+	}
+	if err == nil {
+		run, err = apdu.Frames(run, ins, data, apdu.StatusOK)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCommand, err)
 	}

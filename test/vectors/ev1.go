@@ -43,7 +43,8 @@ type EV1Step struct {
 	TXData   Hex     `json:"tx_data"`
 	TXHeader Hex     `json:"tx_header"`
 	TXPlain  Hex     `json:"tx_plain"`
-	RXData   Hex     `json:"rx_data"`
+	RXData   Hex     `json:"rx_data"`  // mac, full_cmd
+	RXPlain  Hex     `json:"rx_plain"` // full_resp
 
 	KeyNo      Hex  `json:"key_no"` // ChangeKey
 	NewKey     Hex  `json:"new_key"`
