@@ -90,9 +90,11 @@ add_go() {
 	chmod 644 "$root/srv/badgekms.bundle"
 }
 
-# mount_all ends with the namespace. /sys is read-only: nothing here may set up
-# the machine that runs this.
+# mount_all ends with the namespace. The root is mounted on itself: a program that
+# makes its mounts private, as the private pcscd does, needs / to be a mount. /sys
+# is read-only: nothing here may set up the machine that runs this.
 mount_all() {
+	mount --bind "$root" "$root"
 	mount -t proc proc "$root/proc"
 	mount --rbind /dev "$root/dev"
 	mount -t sysfs -o ro sysfs "$root/sys"
