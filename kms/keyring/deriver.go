@@ -1,8 +1,10 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"badgekms/kms/an10922"
@@ -51,7 +53,8 @@ func (d *Deriver) Ring() *Ring { return d.ring.Load() }
 func (d *Deriver) SetRing(ring *Ring) { d.ring.Store(ring) }
 
 // Derive returns the daughter keys of refs, in order, all or none. Keys of one
-// master share one call to the custody. It refuses with ErrUnknownDomain,
+// master share one call to the custody, and the calls go out together: a card
+// has keys of many masters and waits for all of them. It refuses with ErrUnknownDomain,
 // ErrUnknownGeneration, ErrState when a generation does not serve use, ErrKind
 // when an admin domain is asked for anything but slot 0 and the keys at card
 // level, or another domain for one of these, and with the errors of
@@ -62,13 +65,26 @@ func (d *Deriver) Derive(ctx context.Context, use Use, refs ...KeyRef) ([]key.AE
 		return nil, err
 	}
 	keys := make([]key.AES128, len(refs))
-	for _, b := range batches {
-		if err := d.run(ctx, b, keys); err != nil {
-			destroy(keys)
-			return nil, err
-		}
+	if err := d.runAll(ctx, batches, keys); err != nil {
+		destroy(keys)
+		return nil, err
 	}
 	return keys, nil
+}
+
+// runAll derives every batch, and reports the first failure in their order.
+// One batch, that of a tap, costs no goroutine.
+func (d *Deriver) runAll(ctx context.Context, batches []*batch, keys []key.AES128) error {
+	if len(batches) == 1 {
+		return d.run(ctx, batches[0], keys)
+	}
+	errs := make([]error, len(batches))
+	var calls sync.WaitGroup
+	for i, b := range batches {
+		calls.Go(func() { errs[i] = d.run(ctx, b, keys) })
+	}
+	calls.Wait()
+	return cmp.Or(errs...)
 }
 
 // run derives one batch into its places in keys, which own them from then on.

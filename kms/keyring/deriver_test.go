@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"badgekms/kms/an10922"
@@ -20,14 +22,15 @@ import (
 // counted counts the calls that reach a custody, and can fail or fall short.
 type counted struct {
 	custody.Custody
-	derives int
+	derives atomic.Int32
 	fail    error
+	failing string // the domain whose calls fail
 	short   bool
 }
 
 func (c *counted) Derive(ctx context.Context, m custody.Master, inputs []an10922.M) ([]key.AES128, error) {
-	c.derives++
-	if c.fail != nil && c.derives > 1 {
+	c.derives.Add(1)
+	if c.fail != nil && m.Domain == c.failing {
 		return nil, c.fail
 	}
 	keys, err := c.Custody.Derive(ctx, m, inputs)
@@ -98,6 +101,35 @@ func TestPublishedKey(t *testing.T) {
 	}
 }
 
+// rendezvous is a custody that answers nobody before all calls are there.
+type rendezvous struct {
+	custody.Custody
+	all *sync.WaitGroup
+}
+
+func (r *rendezvous) Derive(ctx context.Context, m custody.Master, inputs []an10922.M) ([]key.AES128, error) {
+	r.all.Done()
+	r.all.Wait()
+	return r.Custody.Derive(ctx, m, inputs)
+}
+
+// TestMastersAreAskedTogether: the keys of a badge cost the time of one call to
+// the custody, not of one for each master. Asked one by one, this would hang.
+func TestMastersAreAskedTogether(t *testing.T) {
+	f := newFixture(t)
+	p := profile.Default()
+	var refs []keyring.KeyRef
+	for _, s := range p.Slots {
+		refs = append(refs, ref(s.Domain, p.Application.AID, s.Number))
+	}
+	var all sync.WaitGroup
+	all.Add(len(p.Domains()))
+	d := keyring.NewDeriver(&rendezvous{f.memory, &all}, newRing(t, f.domains, f.generations...))
+	if keys, err := d.Derive(t.Context(), keyring.Issue, refs...); err != nil || len(keys) != len(refs) {
+		t.Errorf("%d keys, error %v", len(keys), err)
+	}
+}
+
 // TestWholeBadge derives every key of a badge, in a mixed order, and expects
 // each in its place, all different, with one custody call per master.
 func TestWholeBadge(t *testing.T) {
@@ -115,8 +147,8 @@ func TestWholeBadge(t *testing.T) {
 	if err != nil || len(keys) != len(refs) {
 		t.Fatalf("%d keys for %d references, error %v", len(keys), len(refs), err)
 	}
-	if want := len(p.Domains()); f.custody.derives != want {
-		t.Errorf("%d calls to the custody, want one per master: %d", f.custody.derives, want)
+	if got, want := int(f.custody.derives.Load()), len(p.Domains()); got != want {
+		t.Errorf("%d calls to the custody, want one per master: %d", got, want)
 	}
 	for i := range keys {
 		alone, err := f.deriver.Derive(t.Context(), keyring.Issue, refs[i])
@@ -176,8 +208,8 @@ func TestDeriveRefuses(t *testing.T) {
 			t.Errorf("%s: %d keys, error %v, want %v", name, len(keys), err, test.want)
 		}
 	}
-	if f.custody.derives != 0 {
-		t.Errorf("the custody was called %d times for batches that are refused", f.custody.derives)
+	if n := f.custody.derives.Load(); n != 0 {
+		t.Errorf("the custody was called %d times for batches that are refused", n)
 	}
 	if keys, err := f.deriver.Derive(t.Context(), keyring.Issue); len(keys) != 0 || err != nil {
 		t.Errorf("no references: %d keys, error %v", len(keys), err)
@@ -204,10 +236,10 @@ func TestStateDecides(t *testing.T) {
 func TestCustodyFailure(t *testing.T) {
 	refs := []keyring.KeyRef{ref("sso", profile.AID{1}, 3), ref("staff-doors", profile.AID{1}, 1)}
 	f := newFixture(t)
-	f.custody.fail = custody.ErrUnavailable
+	f.custody.fail, f.custody.failing = custody.ErrUnavailable, "staff-doors"
 	keys, err := f.deriver.Derive(t.Context(), keyring.Recognise, refs...)
 	if keys != nil || !errors.Is(err, custody.ErrUnavailable) || !strings.Contains(err.Error(), "staff-doors") {
-		t.Errorf("second call fails: %d keys, error %v", len(keys), err)
+		t.Errorf("one call fails: %d keys, error %v", len(keys), err)
 	}
 	f = newFixture(t)
 	f.custody.short = true

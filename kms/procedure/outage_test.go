@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"badgekms/kms/an10922"
@@ -20,12 +21,15 @@ import (
 
 // countdown fails the n-th call, and with stays every one after it.
 type countdown struct {
+	mu    sync.Mutex
 	left  int
 	stays bool
 	hit   bool
 }
 
 func (c *countdown) fails() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.left--
 	failed := c.left == 0 || c.left < 0 && c.stays
 	c.hit = c.hit || failed
