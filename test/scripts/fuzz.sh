@@ -12,8 +12,8 @@ run_target() {
 }
 
 # time_ran_out OUTPUT: on a busy machine go test may call it a failure that the
-# time ran out within one input. A real
-# finding always names the input that it wrote.
+# time ran out within one input. A real finding always names the input that it
+# wrote.
 time_ran_out() {
 	grep -q 'context deadline exceeded' <<<"$1" && ! grep -q 'Failing input written to' <<<"$1" &&
 		! grep -qE 'panic:|_test\.go:' <<<"$1"
