@@ -300,6 +300,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("tls:\n  # nothing\n")
 	f.Add("? [a]\n: b\n")
 	f.Add("\"\": a\n")
+	f.Add("? []\n?")
 	f.Add("listen: &a b\ndatabase: *a\n")
 	f.Add("---\n---\n")
 	if len(Example) == 0 {

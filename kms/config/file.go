@@ -63,7 +63,7 @@ func (w *walker) section(path string, node *yaml.Node) {
 		key, value := node.Content[i], node.Content[i+1]
 		at := join(path, key.Value)
 		if first, twice := seen[key.Value]; twice {
-			w.problem(at, key.Line, "is set on line %d already: remove one", first)
+			w.problem(name(at), key.Line, "is set on line %d already: remove one", first)
 			continue
 		}
 		seen[key.Value] = key.Line
