@@ -12,5 +12,6 @@
 //	spiffe://<trust-domain>/<role>/<name>
 //
 // Common names are for people. The server's certificate carries DNS or IP
-// names besides, which clients check as for any TLS server.
+// names besides, for clients that check them as for any TLS server (ClientTLS
+// does; the programs at the readers go by the identity alone).
 package pki

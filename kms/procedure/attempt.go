@@ -24,6 +24,7 @@ type attempt struct {
 	birth  registry.KeyRef
 	slots  []registry.KeyRef // by key number
 	aid    registry.AID
+	trials int // spent on the gate's key, over all presentations
 }
 
 // gate is the key that a card must prove for the attempt to be resumed: its own
@@ -61,9 +62,12 @@ func (e *Engine) attemptOf(i registry.Intent) (attempt, bool) {
 	for _, s := range i.Slots {
 		switch {
 		case s.AID == registry.PICC && s.Slot == 0 && a.own:
-			a.picc = s.New
+			a.picc, a.trials = s.New, s.Trials
 		case s.AID == a.aid && int(s.Slot) < len(a.slots):
 			a.slots[s.Slot], a.birth, a.issue = s.New, s.Old, s.New.Issue
+			if s.Slot == 0 && !a.own {
+				a.trials = s.Trials
+			}
 		default:
 			return attempt{}, false
 		}

@@ -31,6 +31,12 @@ func foreignProfile(t *testing.T) *profile.Profile {
 func ownedCard(t *testing.T, rights desfire.KeyRights) (*cardsim.Card, key.AES128) {
 	t.Helper()
 	card := newCard(t, cardsim.EV3)
+	return card, own(t, card, rights)
+}
+
+// own makes a card someone else's: it gets a key of its owner's, and settings.
+func own(t *testing.T, card reader.Card, rights desfire.KeyRights) key.AES128 {
+	t.Helper()
 	owner, err := key.GenerateAES128(rand.Reader)
 	must(t, err)
 	h := desfire.AuthenticateISO(0, key.TDEA2{}, rand.Reader)
@@ -45,7 +51,7 @@ func ownedCard(t *testing.T, rights desfire.KeyRights) (*cardsim.Card, key.AES12
 	var settings desfire.Batch
 	settings.Seal(s, desfire.ChangeKeySettings(rights))
 	transmit(t, card, &settings)
-	return card, owner
+	return owner
 }
 
 // openAs authenticates at card level.

@@ -55,6 +55,7 @@ type provisioning struct {
 	keys      *cardKeys
 	session   *desfire.EV2Session
 	resumed   bool
+	trials    map[registry.SlotID]int // authentications tried in this presentation
 	step, of  int
 }
 
@@ -63,7 +64,7 @@ type provisioning struct {
 // opening included. Errors carry their Reason; after any of them the card can
 // be presented again.
 func (e *Engine) Provision(ctx context.Context, c Conversation, request ProvisionRequest) (Provisioned, error) {
-	p := &provisioning{Engine: e, c: c, request: request, of: allSteps}
+	p := &provisioning{Engine: e, c: c, request: request, of: allSteps, trials: map[registry.SlotID]int{}}
 	defer p.forget()
 	result, err := p.repeated(ctx)
 	if err == nil && result.BadgeID == "" {

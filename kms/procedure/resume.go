@@ -1,6 +1,7 @@
 package procedure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,10 +14,13 @@ import (
 	"badgekms/reader/desfire"
 )
 
-// maxTrialsInARow is how many authentications in a row the KMS tries on one key
-// of a card, over all its presentations (DESIGN.md §7; cards slow down after
-// about 50).
-const maxTrialsInARow = 20
+// How many authentications the KMS tries on one key of a card without success:
+// in a row over all its presentations, and in one of them (DESIGN.md §7; cards
+// slow down after about 50).
+const (
+	maxTrialsInARow  = 20
+	maxTrialsAtATime = 2
+)
 
 // resume goes on with an enrolment that was interrupted: the card no longer
 // has its initial key, so it must prove one of those that it may hold.
@@ -108,6 +112,9 @@ func (p *provisioning) candidates(tx registry.Tx) ([]attempt, error) {
 			found = append(found, a)
 		}
 	}
+	// The newest first, but those that were tried less before: a presentation
+	// tries two, and the next one goes on with the others.
+	slices.SortStableFunc(found, func(a, b attempt) int { return cmp.Compare(a.trials, b.trials) })
 	return found, nil
 }
 
@@ -161,6 +168,11 @@ func (p *provisioning) openPICC(ctx context.Context) (err error) {
 // countTrial counts an authentication before it is tried, so that a crash can
 // not lose it. A badge on which too many failed is quarantined.
 func (p *provisioning) countTrial(ctx context.Context, id registry.SlotID) error {
+	if p.trials[id] == maxTrialsAtATime {
+		return reason.New(badgekmsv1.Reason_REASON_BADGE_INCOMPLETE,
+			"%d keys that badge %s may hold were tried; present the card again to try the others", maxTrialsAtATime, p.badge.ID)
+	}
+	p.trials[id]++
 	var before int
 	err := p.Store.Update(ctx, func(tx registry.Tx) (err error) {
 		if before, err = tx.TrialsInARow(id); err != nil {

@@ -21,7 +21,7 @@ func scan(t *testing.T, d *Daemon) []string {
 	t.Helper()
 	path, err := exec.LookPath("pcsc_scan")
 	if err != nil {
-		t.Skip("pcsc_scan is not installed: sudo apt-get install pcsc-tools")
+		refuse(t, fmt.Errorf("%w: pcsc_scan is not installed: sudo apt-get install pcsc-tools", ErrUnavailable))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -32,7 +32,8 @@ const (
 type ConversationServiceClient interface {
 	// GetScript returns the opening run of a procedure: commands that need no
 	// secret, which the caller may send on its own before it opens the
-	// conversation. It saves round trips, and is cached by its version.
+	// conversation. It saves round trips, and is cached by its version. Every
+	// procedure has one; it may be empty.
 	GetScript(ctx context.Context, in *GetScriptRequest, opts ...grpc.CallOption) (*GetScriptResponse, error)
 	// Converse is one conversation: one card, in one reader field, for one
 	// procedure. The caller opens; then each Run is answered by Results until
@@ -81,7 +82,8 @@ type ConversationService_ConverseClient = grpc.BidiStreamingClient[ConverseReque
 type ConversationServiceServer interface {
 	// GetScript returns the opening run of a procedure: commands that need no
 	// secret, which the caller may send on its own before it opens the
-	// conversation. It saves round trips, and is cached by its version.
+	// conversation. It saves round trips, and is cached by its version. Every
+	// procedure has one; it may be empty.
 	GetScript(context.Context, *GetScriptRequest) (*GetScriptResponse, error)
 	// Converse is one conversation: one card, in one reader field, for one
 	// procedure. The caller opens; then each Run is answered by Results until
