@@ -22,7 +22,6 @@ type examined struct {
 // makeApplication leads to a session under slot 0: of an application that an
 // interrupted attempt left if it proves its key, else of a new one.
 func (p *provisioning) makeApplication(ctx context.Context) error {
-	p.stage(badgekmsv1.Stage_STAGE_APPLICATION)
 	x, err := p.examine(ctx)
 	if err != nil {
 		return err
@@ -40,6 +39,7 @@ func (p *provisioning) makeApplication(ctx context.Context) error {
 			return err
 		}
 	}
+	p.stage(badgekmsv1.Stage_STAGE_APPLICATION)
 	birth, err := p.create(ctx, x)
 	if err != nil {
 		return fmt.Errorf("create the application: %w", err)

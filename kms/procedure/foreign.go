@@ -84,11 +84,11 @@ func (p *provisioning) createForeign(ctx context.Context) error {
 // proves a key that we sent, that attempt goes on; if it still shows the zero
 // key, a new one begins.
 func (p *provisioning) resumeForeign(ctx context.Context) error {
-	p.stage(badgekmsv1.Stage_STAGE_RESUME)
 	candidates, err := p.adopt(ctx)
 	if err != nil {
 		return err
 	}
+	p.stage(badgekmsv1.Stage_STAGE_RESUME)
 	p.resumed = true
 	for _, a := range candidates {
 		p.attempt = a
@@ -100,7 +100,7 @@ func (p *provisioning) resumeForeign(ctx context.Context) error {
 			return err
 		}
 		if proven {
-			p.of = resumedSteps - 1
+			p.of = resumedSteps
 			return nil
 		}
 	}
@@ -114,7 +114,7 @@ func (p *provisioning) resumeForeign(ctx context.Context) error {
 	if err := p.deriveFor(ctx, keyring.Issue); err != nil {
 		return err
 	}
-	p.of = resumedSteps
+	p.of = resumedSteps + 1
 	return p.keyAdmin(ctx, s)
 }
 

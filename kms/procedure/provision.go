@@ -36,10 +36,10 @@ type Provisioned struct {
 }
 
 // How many steps an enrolment has, and one that finds its application with its
-// master key in place.
+// master key in place: look, resume, keys and files, verify.
 const (
 	allSteps     = 6
-	resumedSteps = 5
+	resumedSteps = 4
 )
 
 // provisioning is one enrolment under way.

@@ -25,11 +25,11 @@ const (
 // resume goes on with an enrolment that was interrupted: the card no longer
 // has its initial key, so it must prove one of those that it may hold.
 func (p *provisioning) resume(ctx context.Context) error {
-	p.stage(badgekmsv1.Stage_STAGE_RESUME)
 	candidates, err := p.adopt(ctx)
 	if err != nil {
 		return err
 	}
+	p.stage(badgekmsv1.Stage_STAGE_RESUME)
 	for _, a := range candidates {
 		p.attempt = a
 		proven, err := p.tryCard(ctx)
@@ -60,9 +60,23 @@ func (p *provisioning) adopt(ctx context.Context) (candidates []attempt, err err
 		if err := p.start(tx); err != nil {
 			return err
 		}
+		if err := p.foresee(tx); err != nil {
+			return err
+		}
 		return tx.AppendAudit(p.record("card.encode.resume", audit.Started))
 	})
 	return candidates, err
+}
+
+// foresee sets how many steps are left, for those who watch: fewer if the
+// application was proven to have its master key.
+func (p *provisioning) foresee(tx registry.Tx) error {
+	s, err := tx.CardSlot(registry.SlotID{Badge: p.badge.ID, AID: registry.AID(p.Profile.Application.AID)})
+	if s.State == registry.SlotProven {
+		p.of = resumedSteps
+	}
+	_, err = notFound(err)
+	return err
 }
 
 // unfinished finds the badge of a card that has not its initial key any more.
