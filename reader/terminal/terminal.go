@@ -73,9 +73,12 @@ func New(c Config) *Terminal {
 // is one tap; the next one needs a removal.
 func (t *Terminal) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	field := presence.Follow(ctx, t.config.Readers, t.config.ReaderName, t.logEvent)
-	t.prefetch(ctx)
+	fetched := t.prefetch(ctx)
+	defer func() {
+		cancel()
+		<-fetched
+	}()
 	var served uint64
 	for {
 		insertion, err := field.Next(ctx, served)
@@ -92,9 +95,12 @@ func (t *Terminal) Run(ctx context.Context) error {
 // Once serves one tap and returns it.
 func (t *Terminal) Once(ctx context.Context) (Tap, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	field := presence.Follow(ctx, t.config.Readers, t.config.ReaderName, t.logEvent)
-	t.prefetch(ctx)
+	fetched := t.prefetch(ctx)
+	defer func() {
+		cancel()
+		<-fetched
+	}()
 	insertion, err := field.Next(ctx, 0)
 	if err != nil {
 		return Tap{}, err
@@ -107,10 +113,13 @@ func (t *Terminal) Once(ctx context.Context) (Tap, error) {
 }
 
 // prefetch spares the first tap the fetching of the script; without the KMS
-// the first tap tries again.
-func (t *Terminal) prefetch(ctx context.Context) {
+// the first tap tries again. The channel is closed when nothing of it runs any
+// more, so that it logs nothing after its caller has returned.
+func (t *Terminal) prefetch(ctx context.Context) (done <-chan struct{}) {
 	ctx, cancel := context.WithTimeout(ctx, t.config.Limit)
+	fetched := make(chan struct{})
 	go func() {
+		defer close(fetched)
 		defer cancel()
 		err := t.caller.Prefetch(ctx, badgekmsv1.Procedure_PROCEDURE_AUTHENTICATE)
 		if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
@@ -118,6 +127,7 @@ func (t *Terminal) prefetch(ctx context.Context) {
 				"reason", reason.Name(reason.Of(err)), "error", err)
 		}
 	}()
+	return fetched
 }
 
 // tap serves one presentation. It is not a new tap if it is the card served
